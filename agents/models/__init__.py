@@ -1,0 +1,1 @@
+"""Chat models: embedded, any LangChain provider, and a scripted one for tests."""

@@ -1,0 +1,1 @@
+"""Prompt texts, as package data."""

@@ -1,0 +1,1 @@
+"""In what order: LangGraph state machines. They wire; they hold no logic."""

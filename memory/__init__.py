@@ -1,0 +1,1 @@
+"""What is remembered: records, novelty index, corpus, adapters."""

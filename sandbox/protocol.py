@@ -1,0 +1,110 @@
+"""The sandbox protocol: what a job is, what comes back, and what every backend promises.
+
+A backend runs *handlers* (trusted modules that the caller ships in a :class:`WorkerImage`) on
+*untrusted payloads* (source text that a model wrote). The handler and the payload share one process,
+so everything that comes back is hostile data: bounded JSON, checked by the host, never pickle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["ok", "error", "timeout", "cpu", "memory", "output", "result", "crash"]
+"""How a job ended.
+
+``ok`` the handler returned; ``error`` it raised; ``timeout`` wall-clock limit; ``cpu`` CPU-time limit;
+``memory`` memory limit; ``output`` printed more than allowed; ``result`` its result was missing, malformed
+or larger than allowed; ``crash`` the process died (signal, ``os._exit``, segmentation fault).
+"""
+
+
+class Limits(BaseModel):
+    """What one job may use. Every limit holds for the job's whole process tree."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wall_s: float = Field(default=30.0, gt=0, description="wall-clock seconds")
+    cpu_s: float = Field(default=25.0, gt=0, description="CPU seconds")
+    memory_mb: int = Field(default=2048, gt=0, description="MiB of memory beyond the warm worker's own")
+    processes: int = Field(default=32, gt=0, description="processes and threads")
+    scratch_mb: int = Field(default=64, gt=0, description="MiB of tmpfs that the job can write")
+    output_kb: int = Field(default=256, gt=0, description="KiB of stdout and stderr together")
+    result_kb: int = Field(default=8192, gt=0, description="KiB of JSON result")
+
+
+class Job(BaseModel):
+    """One call of a handler on a payload."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    handler: str = Field(pattern=r"^[a-z_]+\.[a-z_]+$", description="module.function in the worker image")
+    payload: dict[str, Any] = Field(description="JSON-serialisable argument of the handler")
+    data: str | None = Field(default=None, description="name of a resident data set of the worker image")
+    limits: Limits = Limits()
+
+
+class Failure(BaseModel):
+    """An exception that the handler let through, as data."""
+
+    error_class: str
+    message: str
+    line: int | None = Field(default=None, description="line in the candidate's source, where known")
+    traceback: str = ""
+
+
+class Outcome(BaseModel):
+    """What is known about a finished job. ``result`` is set only when ``status == "ok"``."""
+
+    status: Status
+    result: Any = None
+    failure: Failure | None = None
+    note: str | None = Field(default=None, description="last progress note the handler wrote, at most 200 characters")
+    stdout: str = Field(default="", description="tail of standard output and error, at most 4,000 characters")
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class WorkerImage:
+    """What a warm worker holds before it forks.
+
+    Attributes:
+        handlers: folder of plain Python modules, put first on the worker's ``sys.path``. A handler is a
+            function ``(payload: dict, data: dict[str, torch.Tensor], note: Callable[[str], None]) -> dict``.
+        preload: modules imported before the first fork.
+        data: data set name -> folder of ``*.npy`` files; each is loaded once, as a read-only tensor named by
+            its stem, and shared by all forks.
+        seed_environment: extra environment variables of the worker (never secrets).
+    """
+
+    handlers: Path
+    preload: tuple[str, ...] = ("torch", "numpy")
+    data: Mapping[str, Path] = field(default_factory=dict)
+    seed_environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class SandboxUnavailable(RuntimeError):
+    """The named backend cannot run here; the message says what to install or change."""
+
+
+@runtime_checkable
+class Sandbox(Protocol):
+    """A pool of warm workers. ``run`` is thread-safe and blocks until a worker is free."""
+
+    name: str
+    isolating: bool
+    workers: int
+
+    def run(self, job: Job) -> Outcome: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...

@@ -1,0 +1,1 @@
+"""Random program generator with textbook priors: the corpus of the embedded model."""
