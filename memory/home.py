@@ -9,7 +9,7 @@ HOME_VARIABLE = "NETWRIGHT_HOME"
 
 
 def home() -> Path:
-    """The data directory: ``$NETWRIGHT_HOME``, else ``$XDG_DATA_HOME/netwright``, else ``~/.local/share/netwright``.
+    """The data directory: ``$NETWRIGHT_HOME``, else ``$XDG_DATA_HOME/netwright``, else in ``~/.local/share``.
 
     Created on first use with mode 0700, because records may hold prompts.
     """

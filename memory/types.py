@@ -14,9 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Stage = Literal["extract", "parse", "contract", "build", "forward", "backward"]
 STAGES: tuple[Stage, ...] = ("extract", "parse", "contract", "build", "forward", "backward")
 
-TaskKind = Literal[
-    "img-classification", "img-segmentation", "img-captioning", "txt-generation", "txt-image"
-]
+TaskKind = Literal["img-classification", "img-segmentation", "img-captioning", "txt-generation", "txt-image"]
 Origin = Literal["llm-", "alt-nn3-", "ast-", "rl-", "ga-", "frac-", "moe-", "rag-", "hand-"]
 TrialState = Literal["waiting", "running", "complete", "failed", "pruned"]
 ValidBy = Literal["generation", "cleanup", "repair", "none"]

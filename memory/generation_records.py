@@ -1,0 +1,121 @@
+"""Records of what the model wrote: one row per slot of a cycle, and the repairs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from . import tables as t
+from .database import RecordsError, Store, insert_missing, writing
+from .rows import Generation, RepairAttempt
+
+
+class GenerationRecords(Store):
+    """Generations and repair attempts."""
+
+    def put_generation(self, generation: Generation) -> Generation:
+        """Remember a generation if its slot is free; the stored one."""
+        return self.put_generations([generation])[0]
+
+    def put_generations(self, generations: Iterable[Generation]) -> list[Generation]:
+        """Remember generations whose slots are free, in one transaction; the stored ones, in order."""
+        wanted = list(generations)
+        with writing(self._engine) as connection:
+            insert_missing(connection, t.generations, [one.model_dump() for one in wanted])
+            return [_load(connection, _key(one.campaign_id, one.cycle, one.slot)) for one in wanted]
+
+    def update_generation(self, campaign_id: str, cycle: int, slot: int, **changes: Any) -> Generation:
+        """Change fields of one stored generation; the generation as it is then."""
+        with writing(self._engine) as connection:
+            stored = _load(connection, _key(campaign_id, cycle, slot))
+            updated = Generation.model_validate(stored.model_dump() | changes)
+            _store(connection, updated)
+        return updated
+
+    def update_generations(self, generations: Iterable[Generation]) -> None:
+        """Replace stored generations by these, in one transaction."""
+        with writing(self._engine) as connection:
+            for one in generations:
+                _store(connection, one)
+
+    def get_generation(self, campaign_id: str, cycle: int, slot: int) -> Generation | None:
+        row = self._first(select(t.generations).where(_key(campaign_id, cycle, slot)))
+        return None if row is None else Generation.model_validate(dict(row._mapping))
+
+    def generations(self, campaign_id: str, cycle: int | None = None) -> list[Generation]:
+        """Generations of a campaign, or of one cycle, by cycle and slot."""
+        query = select(t.generations).where(t.generations.c.campaign_id == campaign_id)
+        if cycle is not None:
+            query = query.where(t.generations.c.cycle == cycle)
+        rows = self._rows(query.order_by(t.generations.c.cycle, t.generations.c.slot))
+        return [Generation.model_validate(dict(row._mapping)) for row in rows]
+
+    def put_repair(self, attempt: RepairAttempt) -> RepairAttempt:
+        """Remember a repair attempt if it is new; the stored one."""
+        self.put_repairs([attempt])
+        row = self._first(select(t.repair_attempts).where(_try_key(attempt)))
+        assert row is not None  # put above
+        return RepairAttempt.model_validate(dict(row._mapping))
+
+    def put_repairs(self, attempts: Iterable[RepairAttempt]) -> None:
+        """Remember repair attempts that are new, in one transaction."""
+        with writing(self._engine) as connection:
+            insert_missing(connection, t.repair_attempts, [_repair_values(one) for one in attempts])
+
+    def judge_repair(self, attempt: RepairAttempt) -> None:
+        """Store what a kept attempt came to: its candidate and its verdict.
+
+        Raises:
+            RecordsError: the attempt was never put.
+        """
+        values = {name: _repair_values(attempt)[name] for name in ("candidate_id", "verdict")}
+        with writing(self._engine) as connection:
+            statement = t.repair_attempts.update().where(_try_key(attempt)).values(**values)
+            if connection.execute(statement).rowcount != 1:
+                raise RecordsError("no such repair attempt: put_repairs comes before judge_repair")
+
+    def repairs(self, campaign_id: str, cycle: int | None = None) -> list[RepairAttempt]:
+        """Repair attempts of a campaign, or of one cycle, by cycle, slot and try."""
+        table = t.repair_attempts.c
+        query = select(t.repair_attempts).where(table.campaign_id == campaign_id)
+        if cycle is not None:
+            query = query.where(table.cycle == cycle)
+        rows = self._rows(query.order_by(table.cycle, table.slot, table.try_no))
+        return [RepairAttempt.model_validate(dict(row._mapping)) for row in rows]
+
+
+def _repair_values(attempt: RepairAttempt) -> dict[str, Any]:
+    verdict = None if attempt.verdict is None else attempt.verdict.model_dump(mode="json")
+    return {**attempt.model_dump(exclude={"verdict"}), "verdict": verdict}
+
+
+def _try_key(attempt: RepairAttempt) -> ColumnElement[bool]:
+    table = t.repair_attempts.c
+    return (
+        (table.campaign_id == attempt.campaign_id)
+        & (table.cycle == attempt.cycle)
+        & (table.slot == attempt.slot)
+        & (table.try_no == attempt.try_no)
+    )
+
+
+def _key(campaign_id: str, cycle: int, slot: int) -> ColumnElement[bool]:
+    table = t.generations.c
+    return (table.campaign_id == campaign_id) & (table.cycle == cycle) & (table.slot == slot)
+
+
+def _load(connection: Connection, key: ColumnElement[bool]) -> Generation:
+    row = connection.execute(select(t.generations).where(key)).first()
+    if row is None:
+        raise RecordsError("no such generation: put_generation comes before update_generation")
+    return Generation.model_validate(dict(row._mapping))
+
+
+def _store(connection: Connection, generation: Generation) -> None:
+    key = _key(generation.campaign_id, generation.cycle, generation.slot)
+    if connection.execute(t.generations.update().where(key).values(**generation.model_dump())).rowcount != 1:
+        raise RecordsError(
+            f"campaign {generation.campaign_id} has no generation {generation.cycle}/{generation.slot}"
+        )

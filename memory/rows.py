@@ -1,0 +1,146 @@
+"""What the records hold beside the words of :mod:`.types`: rows of a campaign, as immutable types."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .types import Frozen, ValidBy, Verdict
+
+CampaignState = Literal["running", "stopped", "complete", "failed"]
+AdapterState = Literal["active", "rolled_back"]
+NearestKind = Literal["corpus", "cycle", "exact"]
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class Campaign(Frozen):
+    """Cycles under one configuration and one budget.
+
+    Attributes:
+        initial_corpus: prompt–code pairs before cycle 1.
+        machine: what it ran on (processor, cores, versions).
+        wall_s, tokens, candidates: spent so far; grows only by :meth:`Records.spend`.
+    """
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    config: dict[str, Any] = Field(default_factory=dict)
+    seed: int = 0
+    task_id: str
+    protocol_hash: str
+    limits_hash: str = ""
+    initial_corpus: int = 0
+    machine: dict[str, Any] = Field(default_factory=dict)
+    state: CampaignState = "running"
+    stop_reason: str | None = None
+    wall_s: float = 0.0
+    tokens: int = 0
+    candidates: int = 0
+    created: datetime = Field(default_factory=now)
+    updated: datetime = Field(default_factory=now)
+
+
+class Cycle(Frozen):
+    """One cycle of a campaign.
+
+    Attributes:
+        state: the stage it is in, in the words of the campaign graph; ``complete`` when done.
+        adapter: path of the adapter that wrote its candidates, ``None`` for the base model.
+        threshold: metric from which a network may be admitted.
+        timings: stage -> seconds.
+    """
+
+    campaign_id: str
+    n: int = Field(ge=0)
+    state: str = "running"
+    adapter: str | None = None
+    threshold: float | None = None
+    timings: dict[str, float] = Field(default_factory=dict)
+    started: datetime = Field(default_factory=now)
+    ended: datetime | None = None
+
+
+class Generation(Frozen):
+    """One slot of a cycle: what was asked, what the model answered, what became of it.
+
+    Attributes:
+        answer: the model's text as it came; ``None`` until it has answered.
+        raw_candidate_id: the code block taken out of the answer, before clean-up.
+        cleaned_candidate_id: after the deterministic clean-up.
+        candidate_id: the final one (raw, cleaned or repaired).
+        valid_by: the step that made the candidate valid.
+        novel: ``None`` until the novelty check has run.
+        nearest: key of the nearest known thing; ``nearest_kind`` says among what it was found.
+    """
+
+    campaign_id: str
+    cycle: int = Field(ge=0)
+    slot: int = Field(ge=0)
+    seed: int = 0
+    prompt: str = ""
+    answer: str | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+    raw_candidate_id: str | None = None
+    cleaned_candidate_id: str | None = None
+    candidate_id: str | None = None
+    valid_by: ValidBy = "none"
+    repair_tries: int = 0
+    novel: bool | None = None
+    jaccard: float | None = None
+    nearest: str | None = None
+    nearest_kind: NearestKind | None = None
+
+
+class RepairAttempt(Frozen):
+    """One try of the repair agent on one generation. ``error`` is the text that was fed back."""
+
+    campaign_id: str
+    cycle: int
+    slot: int
+    try_no: int = Field(ge=1)
+    error: str
+    answer: str | None = None
+    candidate_id: str | None = None
+    verdict: Verdict | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+
+
+class Admission(Frozen):
+    """The decision to add a candidate to the corpus, with its reasons."""
+
+    campaign_id: str
+    cycle: int
+    candidate_id: str
+    admitted: bool
+    reasons: tuple[str, ...] = ()
+    metric: float | None = None
+
+
+class Adapter(Frozen):
+    """LoRA weights tuned at the end of a cycle. ``parent`` is the cycle of the adapter it went on from."""
+
+    campaign_id: str
+    cycle: int = Field(ge=0)
+    path: str
+    parent: int | None = None
+    state: AdapterState = "active"
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    created: datetime = Field(default_factory=now)
+
+
+class Deployment(Frozen):
+    """One candidate on one target; ``content`` is what the target reported."""
+
+    candidate_id: str
+    target: str
+    content: dict[str, Any]
+    created: datetime = Field(default_factory=now)

@@ -1,0 +1,135 @@
+"""Records of trainings. A finished trial is never changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from . import tables as t
+from .candidate_records import _chunks
+from .database import RecordsError, Store, insert_missing, to_json, writing
+from .rows import now
+from .types import Trial
+
+FINISHED: Final = ("complete", "failed", "pruned")
+_FIELDS: Final = [t.trials.c[name] for name in Trial.model_fields]
+
+
+class TrialRecords(Store):
+    """Trials, one per candidate, task and protocol."""
+
+    def queue_trials(self, candidate_ids: Iterable[str], task_id: str, protocol_hash: str) -> None:
+        """Add waiting trials in one transaction; those that exist in any state stay as they are."""
+        rows = [_waiting(candidate_id, task_id, protocol_hash) for candidate_id in candidate_ids]
+        with writing(self._engine) as connection:
+            insert_missing(connection, t.trials, rows)
+
+    def start_trial(self, candidate_id: str, task_id: str, protocol_hash: str) -> Trial:
+        """Claim a trial: the one to train (``state == "running"``), or the finished one as it is stored.
+
+        A trial that is absent, waiting, or running (left by a process that died) becomes running, with one
+        more attempt. Callers train only what comes back as running.
+        """
+        key = _key(candidate_id, task_id, protocol_hash)
+        with writing(self._engine) as connection:
+            insert_missing(connection, t.trials, [_waiting(candidate_id, task_id, protocol_hash)])
+            connection.execute(
+                t.trials.update()
+                .where(key, t.trials.c.state.not_in(FINISHED))
+                .values(state="running", attempts=t.trials.c.attempts + 1, updated=now())
+            )
+            stored = _load(connection, key)
+        assert stored is not None  # inserted above, in the same transaction
+        return stored
+
+    def finish_trial(self, trial: Trial) -> Trial:
+        """Store the end of a started trial; the same end again changes nothing.
+
+        Raises:
+            ValueError: not a finished state, or a score where there must be none (or none where there must).
+            RecordsError: never started, or finished already with different content.
+        """
+        _check_finished(trial)
+        key = _key(trial.candidate_id, trial.task_id, trial.protocol_hash)
+        where = f"trial of {trial.candidate_id[:12]} on {trial.task_id} under {trial.protocol_hash}"
+        with writing(self._engine) as connection:
+            stored = _load(connection, key)
+            if stored is None:
+                raise RecordsError(f"{where} was never started: call start_trial first")
+            if stored.state in FINISHED:
+                if to_json(stored.model_dump()) != to_json(trial.model_dump()):
+                    raise RecordsError(f"{where} is finished ({stored.state}) and never changes")
+                return stored
+            values = trial.model_dump(exclude={"candidate_id", "task_id", "protocol_hash"})
+            connection.execute(t.trials.update().where(key).values(**values, updated=now()))
+        return trial
+
+    def get_trial(self, candidate_id: str, task_id: str, protocol_hash: str) -> Trial | None:
+        return self.get_trials([candidate_id], task_id, protocol_hash).get(candidate_id)
+
+    def get_trials(self, ids: Iterable[str], task_id: str, protocol_hash: str) -> dict[str, Trial]:
+        """Trials by candidate id; candidates without one are left out."""
+        found: dict[str, Trial] = {}
+        for part in _chunks(ids):
+            query = select(*_FIELDS).where(
+                t.trials.c.candidate_id.in_(part),
+                t.trials.c.task_id == task_id,
+                t.trials.c.protocol_hash == protocol_hash,
+            )
+            found |= {row.candidate_id: _trial(row._mapping) for row in self._rows(query)}
+        return found
+
+    def best_trials(self, task_id: str, limit: int) -> list[Trial]:
+        """Complete trials of a task under any protocol, best metric first, one per candidate."""
+        query = (
+            select(*_FIELDS)
+            .where(t.trials.c.task_id == task_id, t.trials.c.state == "complete")
+            .order_by(t.trials.c.metric.desc(), t.trials.c.candidate_id)
+            .limit(limit * 4)
+        )
+        best: dict[str, Trial] = {}
+        for row in self._rows(query):
+            trial = _trial(row._mapping)
+            best.setdefault(trial.candidate_id, trial)
+        return list(best.values())[:limit]
+
+    def trial_attempts(self, candidate_id: str, task_id: str, protocol_hash: str) -> int:
+        """How often a trial was started; 0 when it never was."""
+        key = _key(candidate_id, task_id, protocol_hash)
+        row = self._first(select(t.trials.c.attempts).where(key))
+        return 0 if row is None else int(row.attempts)
+
+
+def _waiting(candidate_id: str, task_id: str, protocol_hash: str) -> dict[str, Any]:
+    trial = Trial(candidate_id=candidate_id, task_id=task_id, protocol_hash=protocol_hash, state="waiting")
+    return {**trial.model_dump(), "attempts": 0, "updated": now()}
+
+
+def _key(candidate_id: str, task_id: str, protocol_hash: str) -> ColumnElement[bool]:
+    return (
+        (t.trials.c.candidate_id == candidate_id)
+        & (t.trials.c.task_id == task_id)
+        & (t.trials.c.protocol_hash == protocol_hash)
+    )
+
+
+def _load(connection: Connection, key: ColumnElement[bool]) -> Trial | None:
+    row = connection.execute(select(*_FIELDS).where(key)).first()
+    return None if row is None else _trial(row._mapping)
+
+
+def _trial(values: Any) -> Trial:
+    return Trial.model_validate(dict(values))
+
+
+def _check_finished(trial: Trial) -> None:
+    if trial.state not in FINISHED:
+        raise ValueError(f"a trial cannot finish as {trial.state}: use one of {FINISHED}")
+    scored = trial.metric is not None and math.isfinite(trial.metric)
+    if trial.state == "complete" and not scored:
+        raise ValueError(f"a complete trial needs a finite metric, not {trial.metric}")
+    if trial.state != "complete" and trial.metric is not None:
+        raise ValueError(f"a {trial.state} trial never has a metric, but got {trial.metric}")
