@@ -13,8 +13,9 @@ _DIGITS_1EP = Protocol(
 )
 
 # lemur-1ep: one epoch is the performance signal of "From Memorization to Creativity", section 3.2, which
-# leaves out the optimiser's constants; they are those of the one-epoch runs in "LEMUR 2", section 2.2.7 (batch 64,
-# learning rate 0.01, momentum 0.9). The seed and the time limit are this project's; LEMUR sets neither.
+# leaves out the optimiser's constants; they are those of the one-epoch runs in "LEMUR 2", section 2.2.7
+# (batch 64, learning rate 0.01, momentum 0.9). The seed and the time limit are this project's; LEMUR sets
+# neither.
 _LEMUR_1EP = Protocol(name="lemur-1ep", epochs=1, batch=64, lr=0.01, momentum=0.9, seed=0, time_limit_s=900.0)
 
 # lemur-quick: lemur-1ep on 10,000 training images, for machines with no GPU. On Fashion-MNIST its ranking of

@@ -1,1 +1,5 @@
-"""Handlers that run inside the sandbox. Plain modules: they import torch and the standard library only."""
+"""Handlers that run inside the sandbox. They import torch, numpy and the standard library only.
+
+The worker puts this folder on ``sys.path`` and imports the modules as top-level ones, so that the package
+itself (and what it can reach) is absent there.
+"""

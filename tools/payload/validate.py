@@ -1,0 +1,170 @@
+"""How far does a candidate get? Parse, contract, build, forward, backward, on random data.
+
+Handler ``validate.run``. Payload: ``source``; ``in_shape`` (channels, height, width); ``classes``; ``prm``;
+``batch``, the batch size that ``in_shape`` tells the network; ``min_params`` and ``max_params``, or null.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedParameter
+from torch.utils.flop_counter import FlopCounterMode
+
+if TYPE_CHECKING:
+    from . import batches, candidate, contract
+else:  # In the worker these are top-level modules.
+    import batches
+    import candidate
+    import contract
+
+FORWARD_BATCH = 4
+LEARN_BATCH = 8
+LEARN_BATCHES = 2
+CPU = torch.device("cpu")
+
+
+def run(
+    payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[str], None]
+) -> dict[str, Any]:
+    """Validate one candidate. Never raises for what the candidate does.
+
+    Returns:
+        ``ok``, ``stage`` (the last one passed, or the one that stopped it), ``error_class``, ``message``,
+        ``line``, ``params``, ``flops`` (of one sample), ``finite`` (are the first logits?), ``seconds``.
+    """
+    started = time.perf_counter()
+    check = _Validation(payload, note)
+    try:
+        check.run()
+        failure: dict[str, Any] = {"error_class": None, "message": None, "line": None}
+    # A candidate may raise anything, SystemExit and KeyboardInterrupt too, and each is only its verdict.
+    except BaseException as error:
+        failure = candidate.describe(error)
+    return {
+        "ok": failure["error_class"] is None,
+        "stage": check.stage,
+        **failure,
+        **check.figures,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+class _Validation:
+    """The stages, one method each; ``stage`` is the one that is running."""
+
+    def __init__(self, payload: dict[str, Any], note: Callable[[str], None]) -> None:
+        self._payload = payload
+        self._note = note
+        self._in_shape = tuple(payload["in_shape"])
+        self._classes = int(payload["classes"])
+        self.stage = "parse"
+        self.figures: dict[str, Any] = {"params": None, "flops": None, "finite": None}
+
+    def run(self) -> None:
+        source = self._payload["source"]
+        self._enter("parse")
+        tree, code = candidate.parse(source)
+        self._enter("contract")
+        contract.check_static(tree)
+        batches.seed_all(0)
+        made = contract.Contract(candidate.execute(source, code))
+        prm = made.prm(self._payload["prm"])
+        self._enter("build")
+        net = self._build(made, prm)
+        self._enter("forward")
+        self._forward(net)
+        self._enter("backward")
+        self._backward(made, net, prm)
+
+    def _enter(self, stage: str) -> None:
+        self.stage = stage
+        self._note(stage)
+
+    def _build(self, made: contract.Contract, prm: dict[str, Any]) -> nn.Module:
+        in_shape = (int(self._payload["batch"]), *self._in_shape)
+        out_shape = (self._classes,)
+        if self._payload.get("max_params") is not None:
+            # First without memory, so that a network far over its budget is refused and not killed.
+            try:
+                with torch.device("meta"):
+                    empty = made.build(in_shape, out_shape, dict(prm), torch.device("meta"))
+                params = count_params(empty)
+            except Exception:
+                params = None  # Not every network can be built without values; the real build below decides.
+            if params is not None:
+                self._check_budget(params, final=False)
+        batches.seed_all(0)
+        net = made.build(in_shape, out_shape, dict(prm), CPU)
+        self._check_budget(count_params(net), final=not _has_lazy(net))
+        return net
+
+    def _check_budget(self, params: int, final: bool) -> None:
+        """Compare with the limits; a lower limit waits until lazy layers have their size."""
+        self.figures["params"] = params
+        most, least = self._payload.get("max_params"), self._payload.get("min_params")
+        if most is not None and params > most:
+            raise candidate.Rejected(
+                "OverBudget", f"the network has {params:,} parameters, at most {most:,} are allowed"
+            )
+        if final and least is not None and params < least:
+            raise candidate.Rejected(
+                "UnderBudget", f"the network has {params:,} parameters, at least {least:,} are needed"
+            )
+
+    def _forward(self, net: nn.Module) -> None:
+        images = torch.randn(FORWARD_BATCH, *self._in_shape)
+        lazy = _has_lazy(net)
+        net.eval()
+        with torch.no_grad():
+            logits = contract.check_output(net(images), FORWARD_BATCH, self._classes)
+        self.figures["finite"] = bool(torch.isfinite(logits).all())
+        if lazy:
+            self._check_budget(count_params(net), final=True)
+        self.figures["flops"] = count_flops(net, images)
+
+    def _backward(self, made: contract.Contract, net: nn.Module, prm: dict[str, Any]) -> None:
+        count = LEARN_BATCH * LEARN_BATCHES
+        images = torch.randint(0, 256, (count, *self._in_shape), dtype=torch.uint8)
+        labels = torch.arange(count) % self._classes
+        channels = self._in_shape[0]
+        dataset = batches.Images(images, labels, [0.5] * channels, [0.25] * channels)
+        made.train_setup(net, prm, CPU)
+        before = {id(p): (p._version, p.data_ptr()) for p in net.parameters()}
+        net.train()
+        made.learn(net, batches.Batches(dataset, torch.arange(count), LEARN_BATCH, seed=0), prm)
+        if not any(_has_learned(p, before.get(id(p))) for p in net.parameters()):
+            raise candidate.Rejected(
+                "NoLearning",
+                "learn() changed no parameter and left no gradient: is there backward() and step()?",
+            )
+
+
+def count_params(net: nn.Module) -> int:
+    """Trainable and frozen parameters; shared ones once, lazy ones not before they are built."""
+    return sum(p.numel() for p in net.parameters() if not isinstance(p, UninitializedParameter))
+
+
+def count_flops(net: nn.Module, images: torch.Tensor) -> int | None:
+    """Floating-point operations of one forward pass of one sample; None where torch's counter cannot tell."""
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            net(images)
+        return int(counter.get_total_flops()) // len(images)
+    except Exception:
+        return None  # The network has already passed without the counter, so this is the counter's limit.
+
+
+def _has_lazy(net: nn.Module) -> bool:
+    return any(isinstance(p, UninitializedParameter) for p in net.parameters())
+
+
+def _has_learned(p: nn.Parameter, before: tuple[int, int] | None) -> bool:
+    """In-place steps raise a tensor's version; a gradient is enough where ``learn`` leaves one."""
+    if before is None or (p._version, p.data_ptr()) != before:
+        return True
+    return p.grad is not None and bool(p.grad.count_nonzero())
