@@ -52,7 +52,7 @@ develop: $(STAMP)
 	  $(PIP) install -q --no-deps --no-build-isolation -e . && echo "$(CURDIR)" > $(VENV)/.clone; }
 
 demo: setup ## run a campaign on handwritten digits to the end and report
-	$(VENV)/bin/netwright campaign run --config $(CONFIG) --report
+	$(VENV)/bin/netwright campaign run --config $(CONFIG)
 
 test: setup ## the tests (without the slow, kill and wheel ones)
 	$(PYTEST)
