@@ -1,0 +1,1 @@
+"""Pretraining of the embedded model: tokenizer, decoder, training, benchmark, report."""
