@@ -14,7 +14,7 @@ KEY := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(KEY)
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo test test-slow test-kill test-wheel lint format lock clean
+.PHONY: help setup system develop demo test test-slow test-kill test-wheel lint format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ lint: setup ## ruff and mypy
 format: setup ## format the code
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+docs: ## write the module map of docs/architecture.md
+	$(PYTHON) docs/module_map.py
 
 lock: ## write constraints.txt from what is installed in .venv
 	@{ sed -n '/^#/p' constraints.txt; \

@@ -67,9 +67,7 @@ def test_every_python_file_is_in_a_package() -> None:
     lost = [
         str(p)
         for p in source_files()
-        if p.suffix == ".py"
-        and p.parts[0] in ROOMS
-        and ".".join(("netwright", *p.parent.parts)) not in packages
+        if p.suffix == ".py" and p.parts[0] in ROOMS and ".".join(("netwright", *p.parent.parts)) not in packages
     ]
     assert not lost, f"no __init__.py beside, or not listed in pyproject.toml: {lost}"
 
@@ -117,7 +115,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (clone / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, clone / path)
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels), str(clone)]
-    subprocess.run(build, check=True, capture_output=True)
+    built = subprocess.run(build, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(env)], check=True)
     python = env / "bin" / "python"
     pip = [
