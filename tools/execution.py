@@ -1,0 +1,185 @@
+"""How far does a candidate get? Source text in, verdict out; the source runs in a sandbox only."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ..memory.types import STAGES, RequestLimits, Stage, Task, Verdict
+from ..sandbox.protocol import Job, Limits, Outcome, Sandbox, WorkerImage
+from . import outcomes
+from .outcomes import Stop
+
+PAYLOAD = Path(__file__).parent / "payload"
+"""Folder of the handlers ``validate`` and ``train``."""
+# torch.optim imports torch._dynamo at its first step, which takes seconds: once in the worker, not in each
+# fork.
+PRELOAD = ("torch", "numpy", "torch._dynamo", "validate", "train")
+# Sets of strings have the same order in each worker, so that a seed gives the same network everywhere.
+SEED_ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+
+MAX_SOURCE_BYTES = 256 * 1024
+VALIDATION_LIMITS = Limits(
+    wall_s=20, cpu_s=15, memory_mb=2048, processes=32, scratch_mb=64, output_kb=256, result_kb=64
+)
+# What a network is told while it is validated; the batch is that of the digits protocol.
+_PRM: dict[str, float | int] = {"lr": 0.01, "momentum": 0.9, "batch": 32, "epoch": 1}
+
+
+class SourceRefused(ValueError):
+    """A file is no source text; ``verdict`` says why, at stage ``extract``."""
+
+    def __init__(self, error_class: str, message: str) -> None:
+        super().__init__(message)
+        self.verdict = Verdict(ok=False, stage="extract", error_class=error_class, message=message)
+
+
+def validation_image() -> WorkerImage:
+    """What a worker holds that only validates: the handlers and no data."""
+    return WorkerImage(handlers=PAYLOAD, preload=PRELOAD, seed_environment=SEED_ENVIRONMENT)
+
+
+def read_source(path: Path) -> str:
+    """The text of a file that should hold a network.
+
+    Raises:
+        SourceRefused: it is missing, no ordinary file, empty, too large, binary or not UTF-8.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SourceRefused("NotAFile", f"{path} is not an ordinary file")
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_SOURCE_BYTES + 1)
+    except OSError as error:
+        raise SourceRefused(type(error).__name__, f"cannot read {path}: {error.strerror}") from error
+    if len(raw) > MAX_SOURCE_BYTES:
+        raise SourceRefused("TooLarge", f"{path} has more than {MAX_SOURCE_BYTES} bytes")
+    if b"\0" in raw:
+        raise SourceRefused("BinaryFile", f"{path} is a binary file: it has a null byte")
+    try:
+        source = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceRefused("EncodingError", f"{path} is not UTF-8 text: byte {error.start}") from error
+    if not source.strip():
+        raise SourceRefused("EmptySource", f"{path} is empty")
+    return source
+
+
+class Validator:
+    """Runs the stages parse, contract, build, forward and backward in a sandbox.
+
+    Args:
+        sandbox: made with :func:`validation_image` or ``training.evaluation_image``.
+        limits: of one validation.
+    """
+
+    def __init__(self, sandbox: Sandbox, limits: Limits = VALIDATION_LIMITS) -> None:
+        self._sandbox = sandbox
+        self._limits = limits
+
+    def validate(self, source: str, task: Task, request_limits: RequestLimits | None = None) -> Verdict:
+        """The verdict on one source text. Never raises for what the text is or does.
+
+        Raises:
+            ValueError: the task is not a classification of images.
+        """
+        request = request_limits or RequestLimits()
+        classes = classes_of(task)
+        refused = _refuse(source)
+        if refused is not None:
+            return Verdict(
+                ok=False, stage="extract", error_class=refused.error_class, message=refused.message
+            )
+        payload = {
+            "source": source,
+            "in_shape": list(task.in_shape),
+            "classes": classes,
+            "prm": _PRM,
+            "batch": _PRM["batch"],
+            "min_params": request.min_params,
+            "max_params": request.max_params,
+        }
+        outcome = self._sandbox.run(Job(handler="validate.run", payload=payload, limits=self._limits))
+        return _verdict(outcome, self._limits, request)
+
+    def validate_file(self, path: Path, task: Task, request_limits: RequestLimits | None = None) -> Verdict:
+        """The verdict on a file; a file that is no text has one as well."""
+        try:
+            source = read_source(path)
+        except SourceRefused as refused:
+            return refused.verdict
+        return self.validate(source, task, request_limits)
+
+    def validate_many(
+        self, sources: Iterable[str], task: Task, request_limits: RequestLimits | None = None
+    ) -> list[Verdict]:
+        """Verdicts in the order of the sources, as many at a time as the sandbox has workers."""
+        with ThreadPoolExecutor(max_workers=max(1, self._sandbox.workers)) as pool:
+            return list(pool.map(lambda source: self.validate(source, task, request_limits), sources))
+
+
+def classes_of(task: Task) -> int:
+    """Number of classes of an image classification task.
+
+    Raises:
+        ValueError: another kind of task, or shapes that do not fit it.
+    """
+    if task.kind != "img-classification" or len(task.in_shape) != 3 or not task.out_shape:
+        raise ValueError(
+            f"cannot judge networks for task {task.id}: only img-classification with in_shape (channels, "
+            f"height, width) and out_shape (classes,) is known, not {task.in_shape} and {task.out_shape}"
+        )
+    return task.out_shape[0]
+
+
+def _refuse(source: str) -> Stop | None:
+    """What is refused before any sandbox: the text must be something that can be sent there."""
+    if not source.strip():
+        return Stop("EmptySource", "the source is empty")
+    try:
+        size = len(source.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        return Stop("EncodingError", f"the source is not valid Unicode: {error.reason}")
+    if size > MAX_SOURCE_BYTES:
+        return Stop("TooLarge", f"the source has {size} bytes, at most {MAX_SOURCE_BYTES} are read")
+    return None
+
+
+def _verdict(outcome: Outcome, limits: Limits, request: RequestLimits) -> Verdict:
+    stop = outcomes.stop_of(outcome, limits)
+    if stop is not None:
+        return _stopped(_stage(outcome.note), stop, outcome)
+    result = outcome.result
+    if not isinstance(result, dict) or not isinstance(result.get("ok"), bool):
+        return _stopped(_stage(outcome.note), outcomes.forged("no verdict in it"), outcome)
+    params = outcomes.count(result.get("params"))
+    flops = outcomes.count(result.get("flops"), most=10**18)
+    if not result["ok"]:
+        stop = Stop(
+            outcomes.name(result.get("error_class")),
+            outcomes.text(result.get("message")),
+            outcomes.line_number(result.get("line")),
+        )
+        return _stopped(_stage(result.get("stage")), stop, outcome, params, flops)
+    if params is None or result.get("stage") != "backward":
+        return _stopped(_stage(outcome.note), outcomes.forged("a success without its figures"), outcome)
+    # The handler has compared already, but it shares its process with the candidate.
+    if request.max_params is not None and params > request.max_params:
+        over = Stop("OverBudget", f"{params:,} parameters, at most {request.max_params:,} are allowed")
+        return _stopped("build", over, outcome, params, flops)
+    return Verdict(ok=True, stage="backward", params=params, flops=flops, seconds=outcome.wall_s)
+
+
+def _stopped(
+    stage: Stage, stop: Stop, outcome: Outcome, params: int | None = None, flops: int | None = None
+) -> Verdict:
+    fields: dict[str, Any] = {"error_class": stop.error_class, "message": stop.message, "line": stop.line}
+    return Verdict(ok=False, stage=stage, params=params, flops=flops, seconds=outcome.wall_s, **fields)
+
+
+def _stage(told: object) -> Stage:
+    """The stage that a note or result names; ``parse``, the first in the sandbox, when it names none."""
+    return told if told in STAGES else "parse"

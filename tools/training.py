@@ -1,0 +1,221 @@
+"""Train a candidate in a sandbox, score it here: test labels never go where the candidate runs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..memory.types import Protocol, Task, Trial, candidate_id
+from ..sandbox.protocol import Job, Limits, Outcome, Sandbox, WorkerImage
+from . import outcomes
+from .datasets import held_out_labels, prepare
+from .execution import PAYLOAD, PRELOAD, SEED_ENVIRONMENT, classes_of
+from .outcomes import Stop
+from .protocols import TRANSFORMS
+from .tasks import TaskInfo, task_info
+
+TRAINING_MEMORY_MB = 4096
+# CPU seconds are the budget of a trial; the clock only ends what sleeps, so a busy machine must not trip it.
+_WALL_FACTOR = 4.0
+_WALL_EXTRA_S = 20.0
+# Logits of every epoch come back only while all of them stay below this; else those of the last epoch alone.
+_MAX_LOGITS_BYTES = 16 * 2**20
+
+
+class _Forged(ValueError):
+    """A result that no honest handler makes."""
+
+
+def evaluation_image(datasets: Iterable[str], download: bool = False) -> WorkerImage:
+    """What a worker holds that validates and trains: handlers, images and training labels, nothing else.
+
+    Args:
+        datasets: names of known data sets; each is prepared first.
+        download: may missing data be downloaded?
+
+    Raises:
+        UnknownDataset, DatasetMissing, DatasetCorrupt: see ``datasets.prepare``.
+    """
+    return WorkerImage(
+        handlers=PAYLOAD,
+        preload=PRELOAD,
+        data={task_info(name).dataset: prepare(name, download=download) for name in datasets},
+        seed_environment=SEED_ENVIRONMENT,
+    )
+
+
+class Evaluator:
+    """Trains candidates under a protocol and scores them.
+
+    Args:
+        sandbox: made with :func:`evaluation_image` for the data sets that will be asked for.
+        memory_mb: MiB of memory of one trial.
+    """
+
+    def __init__(self, sandbox: Sandbox, memory_mb: int = TRAINING_MEMORY_MB) -> None:
+        self._sandbox = sandbox
+        self._memory_mb = memory_mb
+
+    def train(self, source: str, task: Task, protocol: Protocol) -> Trial:
+        """One trial, complete or failed. Never raises for what the candidate does.
+
+        The same source, task and protocol give the same metric to the last digit on the same kind of machine.
+
+        Raises:
+            ValueError: the task or the protocol's transform cannot be done.
+            UnknownDataset, DatasetMissing: the task's data set is not there.
+        """
+        info = task_info(task.dataset)
+        if protocol.transform not in TRANSFORMS:
+            raise ValueError(f"unknown transform {protocol.transform!r}; known are: {', '.join(TRANSFORMS)}")
+        if classes_of(task) != info.classes or task.in_shape != info.in_shape:
+            raise ValueError(
+                f"task {task.id} has shapes {task.in_shape} → {task.out_shape}, its data set has "
+                f"{info.in_shape} → ({info.classes},)"
+            )
+        labels = held_out_labels(info.dataset)[: protocol.test_limit]
+        limits = self._limits(protocol, info, len(labels))
+        payload = _payload(source, info, protocol, len(labels))
+        job = Job(handler="train.run", payload=payload, data=info.dataset, limits=limits)
+        return _trial(self._sandbox.run(job), limits, candidate_id(source), task, protocol, labels)
+
+    def _limits(self, protocol: Protocol, info: TaskInfo, tests: int) -> Limits:
+        kept = protocol.epochs if _every_epoch(protocol, info, tests) else 1
+        return Limits(
+            wall_s=_WALL_FACTOR * protocol.time_limit_s + _WALL_EXTRA_S,
+            cpu_s=protocol.time_limit_s,
+            memory_mb=self._memory_mb,
+            result_kb=64 + protocol.epochs + math.ceil(kept * _logits_bytes(info, tests) / 1024),
+        )
+
+
+def _payload(source: str, info: TaskInfo, protocol: Protocol, tests: int) -> dict[str, Any]:
+    prm = {
+        "lr": protocol.lr,
+        "momentum": protocol.momentum,
+        "batch": protocol.batch,
+        "epoch": protocol.epochs,
+    }
+    return {
+        "source": source,
+        "in_shape": list(info.in_shape),
+        "classes": info.classes,
+        "prm": prm,
+        "epochs": protocol.epochs,
+        "batch": protocol.batch,
+        "seed": protocol.seed,
+        "mean": list(info.mean),
+        "std": list(info.std),
+        "train_limit": protocol.train_limit,
+        "test_limit": protocol.test_limit,
+        "every_epoch": _every_epoch(protocol, info, tests),
+    }
+
+
+def _logits_bytes(info: TaskInfo, tests: int) -> int:
+    """Length of one epoch's logits as base64 of float32."""
+    return 4 * math.ceil(4 * tests * info.classes / 3)
+
+
+def _every_epoch(protocol: Protocol, info: TaskInfo, tests: int) -> bool:
+    return protocol.epochs * _logits_bytes(info, tests) <= _MAX_LOGITS_BYTES
+
+
+def _trial(
+    outcome: Outcome,
+    limits: Limits,
+    candidate: str,
+    task: Task,
+    protocol: Protocol,
+    labels: npt.NDArray[np.int64],
+) -> Trial:
+    def trial(**fields: Any) -> Trial:
+        return Trial(
+            candidate_id=candidate,
+            task_id=task.id,
+            protocol_hash=protocol.hash,
+            cpu_s=outcome.cpu_s,
+            wall_s=outcome.wall_s,
+            **fields,
+        )
+
+    def failed(stop: Stop, stage: object) -> Trial:
+        where = outcomes.text(stage, 40)
+        message = f"{where}: {stop.message}" if where else stop.message
+        return trial(state="failed", error_class=stop.error_class, message=message)
+
+    stop = outcomes.stop_of(outcome, limits)
+    if stop is not None:
+        return failed(stop, outcome.note)
+    result = outcome.result
+    if not isinstance(result, dict) or not isinstance(result.get("ok"), bool):
+        return failed(outcomes.forged("no trial in it"), outcome.note)
+    if not result["ok"]:
+        message = outcomes.text(result.get("message"))
+        line = outcomes.line_number(result.get("line"))
+        told = Stop(outcomes.name(result.get("error_class")), f"{message} (line {line})" if line else message)
+        return failed(told, result.get("stage"))
+    try:
+        epochs = _score(result.get("epochs"), protocol.epochs, labels, task.out_shape[0])
+    except _Forged as error:
+        return failed(outcomes.forged(str(error)), outcome.note)
+    peak = outcomes.number(result.get("peak_mb"))
+    return trial(state="complete", metric=epochs[-1]["accuracy"], epochs=epochs, peak_mb=peak)
+
+
+def _score(
+    told: object, epochs: int, labels: npt.NDArray[np.int64], classes: int
+) -> tuple[dict[str, Any], ...]:
+    """Epochs with their accuracy, computed here from logits.
+
+    Raises:
+        _Forged: wrong number of epochs, or logits of a wrong form.
+    """
+    if not isinstance(told, list) or len(told) != epochs:
+        raise _Forged(f"not {epochs} epochs")
+    scored: list[dict[str, Any]] = []
+    for number, item in enumerate(told, start=1):
+        if not isinstance(item, dict):
+            raise _Forged(f"epoch {number} is not an object")
+        entry: dict[str, Any] = {"epoch": number}
+        if item.get("logits") is not None:
+            entry["accuracy"] = accuracy(_logits(item["logits"], len(labels), classes), labels)
+        elif number == epochs:
+            raise _Forged("no logits after the last epoch")
+        for key in ("train_loss", "seconds"):
+            value = outcomes.number(item.get(key), least=-1e9)
+            if value is not None:
+                entry[key] = value
+        scored.append(entry)
+    return tuple(scored)
+
+
+def accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> float:
+    """Share of samples whose largest logit is at their label; the first of equal ones counts.
+
+    Args:
+        logits: (M, classes). labels: (M,).
+    """
+    return float((logits.argmax(axis=1) == labels).mean())
+
+
+def _logits(told: object, tests: int, classes: int) -> npt.NDArray[np.float32]:
+    wanted = 4 * tests * classes
+    if not isinstance(told, str) or len(told) != 4 * math.ceil(wanted / 3):
+        raise _Forged(f"logits are not {tests} × {classes}")
+    try:
+        raw = base64.b64decode(told, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _Forged("logits are not base64") from error
+    if len(raw) != wanted:
+        raise _Forged(f"logits are not {tests} × {classes}")
+    logits = np.frombuffer(raw, dtype="<f4").reshape(tests, classes)
+    if not np.isfinite(logits).all():
+        raise _Forged("logits are not finite")
+    return logits.astype(np.float32, copy=False)
