@@ -104,7 +104,12 @@ def summarise(values: Sequence[float], confidence: float = CONFIDENCE) -> Summar
     )
 
 
-def should_stop(history: Sequence[CyclePoint], delta: float = MIN_GAIN, cycles: int = STABLE_CYCLES) -> bool:
+def should_stop(
+    history: Sequence[CyclePoint],
+    delta: float = MIN_GAIN,
+    cycles: int = STABLE_CYCLES,
+    min_cycles: int = MIN_CYCLES,
+) -> bool:
     """Whether a campaign has stopped gaining (appendix D).
 
     True when, over the last ``cycles`` consecutive cycles, both hold:
