@@ -1,0 +1,129 @@
+"""The designer: asks the model for networks, one answer per slot, and keeps every answer in the records."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..memory.records import Records
+from ..memory.rows import Generation
+from ..memory.types import Request
+from .models.factory import ChatModelHandle
+from .prompting import Prompt, chat_prompt, completion_prompt
+from .retriever import Retriever
+from .seeds import derive_seed
+
+CHUNK = 32
+"""Answers asked for at once. Also the grain of a resume: a chunk is written whole or not at all."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of the model, ``kept`` included, with what it cost."""
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+
+
+def ask(model: ChatModelHandle, prompts: Sequence[Prompt], seed: int) -> list[Answer]:
+    """Answers to ``prompts`` in their order, as one batch."""
+    begun = time.perf_counter()
+    messages = model.ask([list(p.messages) for p in prompts], seed=seed)
+    each = (time.perf_counter() - begun) / max(1, len(prompts))
+    answers = []
+    for prompt, message in zip(prompts, messages, strict=True):
+        usage = getattr(message, "usage_metadata", None) or {}
+        text = prompt.kept + message.text
+        answers.append(Answer(text, usage.get("input_tokens", 0), usage.get("output_tokens", 0), each))
+    return answers
+
+
+class Designer:
+    """Writes candidates for a request.
+
+    Args:
+        model: an opened chat model.
+        records: where answers are kept.
+        request: the task and its limits.
+        seed: the campaign's seed.
+        size: candidates per batch.
+        style: architecture style asked of a completion model; ``any`` leaves it to the model.
+        exemplars: networks from the records shown to an instruct model.
+    """
+
+    def __init__(
+        self,
+        model: ChatModelHandle,
+        records: Records,
+        request: Request,
+        *,
+        seed: int,
+        size: int,
+        style: str = "any",
+        exemplars: int = 0,
+        most: int | None = None,
+    ) -> None:
+        self.model = model
+        self.records = records
+        self.request = request
+        self.seed = seed
+        self.size = size
+        self.style = style
+        self.most = most
+        self.retriever = Retriever(records, request.task, exemplars)
+
+    def slots(self, run: str, cycle: int, batch: int) -> range:
+        """The slots of a batch; fewer than ``size`` when the candidate budget ends within it."""
+        first = batch * self.size
+        count = self.size
+        if self.most is not None:
+            earlier = [g for g in self.records.generations(run) if (g.cycle, g.slot) < (cycle, first)]
+            before = len(earlier)
+            count = max(0, min(count, self.most - before))
+        return range(first, first + count)
+
+    def write_batch(self, run: str, cycle: int, batch: int) -> None:
+        """Let the model answer for every slot of the batch that has no answer yet.
+
+        Chunks are seeded by their place, so a resumed run writes the same answers as an undisturbed one.
+        """
+        slots = self.slots(run, cycle, batch)
+        known = {g.slot for g in self.records.generations(run, cycle)}
+        for start in range(slots.start, slots.stop, CHUNK):
+            chunk = range(start, min(start + CHUNK, slots.stop))
+            if all(slot in known for slot in chunk):
+                continue
+            seed = derive_seed(self.seed, "write", cycle, start)
+            prompts = [self._prompt(cycle, slot) for slot in chunk]
+            answers = ask(self.model, prompts, seed)
+            rows = [
+                Generation(
+                    campaign_id=run,
+                    cycle=cycle,
+                    slot=slot,
+                    seed=seed,
+                    prompt=prompt.text,
+                    answer=answer.text,
+                    tokens_in=answer.tokens_in,
+                    tokens_out=answer.tokens_out,
+                    seconds=answer.seconds,
+                )
+                for slot, prompt, answer in zip(chunk, prompts, answers, strict=True)
+            ]
+            self.records.put_generations(rows)
+            self.records.spend(
+                run,
+                key=f"write/{cycle}/{start}",
+                tokens=sum(a.tokens_in + a.tokens_out for a in answers),
+                candidates=len(rows),
+            )
+
+    def _prompt(self, cycle: int, slot: int) -> Prompt:
+        rng = random.Random(derive_seed(self.seed, "prompt", cycle, slot))
+        if self.model.style == "completion":
+            return completion_prompt(self.request, rng, self.style)
+        return chat_prompt(self.request, self.retriever.exemplars(rng))

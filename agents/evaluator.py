@@ -1,0 +1,137 @@
+"""The evaluator agent: decides what is new, has it trained, and admits what is good enough to the corpus."""
+
+from __future__ import annotations
+
+import threading
+
+from ..memory.corpus import Corpus
+from ..memory.novelty import CycleArchive, NoveltyIndex
+from ..memory.records import Records
+from ..memory.rows import Admission, Generation
+from ..memory.types import Protocol, Task, Trial
+from ..tools.training import Evaluator
+
+
+class EvaluatorAgent:
+    """Novelty, trials and admissions of one campaign.
+
+    Args:
+        corpus: the initial corpus and what was admitted.
+        corpus_index: its signatures; grows with what is admitted.
+        threshold: least metric for admission.
+        workers: trials that run at the same time.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        evaluator: Evaluator,
+        task: Task,
+        protocol: Protocol,
+        corpus: Corpus,
+        corpus_index: NoveltyIndex,
+        threshold: float,
+        workers: int,
+    ) -> None:
+        self.records = records
+        self.evaluator = evaluator
+        self.task = task
+        self.protocol = protocol
+        self.corpus = corpus
+        self.corpus_index = corpus_index
+        self.threshold = threshold
+        # A trial is claimed only when a worker is free for it, so that "running" means running.
+        self._room = threading.BoundedSemaphore(workers)
+
+    def remember_admitted(self, run: str, before_cycle: int) -> None:
+        """Put the networks admitted before a cycle into the corpus index; those already there stay once."""
+        for pair in self.corpus.admitted(run, before_cycle - 1):
+            self.corpus_index.add(pair.candidate_id, pair.code)
+
+    def judge_novelty(self, run: str, cycle: int) -> None:
+        """Decide, in slot order, which valid candidates are new against the corpus and this cycle.
+
+        Section 3 and appendix A.2 of *From Memorization to Creativity*, but before training, not after it.
+        Decisions that stand are kept, so that a resumed run decides the rest as an undisturbed one would.
+        """
+        self.remember_admitted(run, cycle)
+        valid = [g for g in self.records.generations(run, cycle) if g.valid_by != "none"]
+        sources = self.records.get_candidates(g.candidate_id for g in valid if g.candidate_id)
+        archive = CycleArchive(self.corpus_index)
+        decided: list[Generation] = []
+        for generation in valid:
+            assert generation.candidate_id is not None  # a valid generation has its candidate
+            source = sources[generation.candidate_id].source
+            if generation.novel is None:
+                found = archive.decide(generation.candidate_id, source)
+                changes = {
+                    "novel": found.novel,
+                    "jaccard": found.jaccard,
+                    "nearest": found.nearest,
+                    "nearest_kind": found.kind,
+                }
+                decided.append(generation.model_copy(update=changes))
+            elif generation.novel:
+                archive.restore(generation.candidate_id, source)
+        self.records.update_generations(decided)
+        new = [g.candidate_id for g in (*decided, *valid) if g.novel and g.candidate_id]
+        self.records.queue_trials(dict.fromkeys(new), self.task.id, self.protocol.hash)
+
+    def novel(self, run: str, cycle: int) -> list[Generation]:
+        """Generations of a cycle that are valid and novel, by slot."""
+        return [g for g in self.records.generations(run, cycle) if g.novel]
+
+    def untrained_slots(self, run: str, cycle: int) -> list[int]:
+        """Slots whose novel candidate has no finished trial yet."""
+        novel = self.novel(run, cycle)
+        trials = self._trials(novel)
+        finished = {key for key, trial in trials.items() if trial.state in ("complete", "failed", "pruned")}
+        return [g.slot for g in novel if g.candidate_id not in finished]
+
+    def train(self, run: str, cycle: int, slot: int) -> Trial:
+        """Train one slot's candidate, unless its trial is finished already; the finished trial."""
+        generation = self.records.get_generation(run, cycle, slot)
+        if generation is None or generation.candidate_id is None:
+            raise LookupError(f"run {run} has no candidate in cycle {cycle}, slot {slot}")
+        return self.train_candidate(generation.candidate_id)
+
+    def train_candidate(self, candidate_id: str) -> Trial:
+        """Train a recorded candidate, unless its trial is finished already; the finished trial."""
+        candidate = self.records.get_candidate(candidate_id)
+        if candidate is None:
+            raise LookupError(f"no candidate {candidate_id} in the records")
+        with self._room:
+            trial = self.records.start_trial(candidate_id, self.task.id, self.protocol.hash)
+            if trial.state != "running":
+                return trial
+            return self.records.finish_trial(self.evaluator.train(candidate.source, self.task, self.protocol))
+
+    def admit(self, run: str, cycle: int) -> int:
+        """Admit the cycle's novel networks that reach the threshold; how many are admitted so far."""
+        novel = self.novel(run, cycle)
+        trials = self._trials(novel)
+        decisions = [self._decide(run, cycle, trials[g.candidate_id]) for g in novel if g.candidate_id in trials]
+        self.records.put_admissions(decisions)
+        return sum(a.admitted for a in self.records.admissions(run, cycle))
+
+    def _decide(self, run: str, cycle: int, trial: Trial) -> Admission:
+        if trial.state != "complete" or trial.metric is None:
+            admitted = False
+            reasons: tuple[str, ...] = (f"training {trial.state}: {trial.error_class}: {trial.message}",)
+        else:
+            admitted = trial.metric >= self.threshold
+            relation = "reaches" if admitted else "is below"
+            score = f"{self.task.metric} {trial.metric:.4f} {relation} the threshold {self.threshold:.4f}"
+            reasons = ("keeps the contract", "novel", score) if admitted else (score,)
+        return Admission(
+            campaign_id=run,
+            cycle=cycle,
+            candidate_id=trial.candidate_id,
+            admitted=admitted,
+            reasons=reasons,
+            metric=trial.metric,
+        )
+
+    def _trials(self, generations: list[Generation]) -> dict[str, Trial]:
+        ids = [g.candidate_id for g in generations if g.candidate_id]
+        return self.records.get_trials(ids, self.task.id, self.protocol.hash)

@@ -1,0 +1,127 @@
+"""The learner: tunes the language model on what was admitted, one adapter per cycle."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..memory.adapters import AdapterStore
+from ..memory.corpus import Corpus, Pair
+from ..memory.records import Records
+from ..memory.rows import Adapter
+from ..memory.types import Request
+from ..tools.finetuning import Message, TuneConfig, TuneProgress, TuningPair, tune
+from ..tools.generators.headers import Header, bucket_of
+from .models.config import SMOLLM2
+from .models.factory import ChatModelHandle
+from .prompting import chat_prompt, header_of
+from .seeds import derive_seed
+
+_ROLES = {"system": "system", "human": "user", "ai": "assistant"}
+_KEPT = {"steps", "pairs", "replay_pairs", "loss_first", "loss_last", "tokens", "seconds"}
+
+
+def tuning_defaults(model: ChatModelHandle) -> TuneConfig:
+    """How a model is tuned when the configuration does not say: small ones on the CPU, others as in the paper."""
+    if model.style == "completion":
+        return TuneConfig.embedded()
+    return TuneConfig.smollm2() if model.name == SMOLLM2 else TuneConfig.paper_7b()
+
+
+class Learner:
+    """Turns admitted networks into prompt–code pairs and tunes an adapter on all of them.
+
+    Args:
+        replay: pairs of the initial corpus, mixed in against forgetting.
+        enabled: ``False`` is the no-iteration ablation: the corpus grows, the model stays as it is.
+    """
+
+    def __init__(
+        self,
+        model: ChatModelHandle,
+        records: Records,
+        adapters: AdapterStore,
+        corpus: Corpus,
+        request: Request,
+        replay: Sequence[TuningPair],
+        config: TuneConfig,
+        *,
+        seed: int,
+        limits_hash: str,
+        enabled: bool = True,
+        progress: Callable[[TuneProgress], None] | None = None,
+    ) -> None:
+        self.model = model
+        self.records = records
+        self.adapters = adapters
+        self.corpus = corpus
+        self.request = request
+        self.replay = replay
+        self.config = config
+        self.seed = seed
+        self.limits_hash = limits_hash
+        self.enabled = enabled
+        self.progress = progress
+
+    def use_newest(self) -> Adapter | None:
+        """Put the campaign's newest active adapter on the model, or none; what was put on."""
+        adapter = self.adapters.latest()
+        if self.model.tunable:
+            self.model.use_adapter(Path(adapter.path) if adapter else None)
+        return adapter
+
+    def pairs(self, run: str, up_to_cycle: int) -> list[TuningPair]:
+        """Prompt–code pairs of everything admitted so far, in the order of admission."""
+        admitted = self.corpus.admitted(run, up_to_cycle)
+        verdicts = self.records.get_verdicts(
+            (pair.candidate_id for pair in admitted), self.request.task.id, self.limits_hash
+        )
+        params = {key: verdict.params for key, verdict in verdicts.items()}
+        return [
+            TuningPair(
+                prompt=self._prompt(pair, params.get(pair.candidate_id)), completion=pair.code, score=pair.metric
+            )
+            for pair in admitted
+        ]
+
+    def tune(self, run: str, cycle: int) -> Adapter | None:
+        """Tune on the corpus after ``cycle``; its adapter, or ``None`` when there is nothing to learn from.
+
+        An adapter that is recorded already is not tuned again; an interrupted tune starts over from the
+        same inputs and seed, and so ends in the same weights.
+        """
+        if not self.enabled or self.model.base_folder is None:
+            return None
+        stored = self.adapters.find(cycle)
+        if stored is not None:
+            return stored
+        pairs = self.pairs(run, cycle)
+        if not pairs:
+            return None
+        parent = self.adapters.latest()
+        report = tune(
+            self.model.base_folder,
+            pairs,
+            self.replay,
+            self.adapters.begin(cycle),
+            config=self.config,
+            seed=derive_seed(self.seed, "tune", cycle),
+            start_adapter=Path(parent.path) if parent else None,
+            progress=self.progress,
+        )
+        return self.adapters.commit(
+            cycle,
+            parent=parent.cycle if parent else None,
+            metrics=report.model_dump(mode="json", include=_KEPT),
+        )
+
+    def _prompt(self, pair: Pair, params: int | None) -> tuple[Message, ...]:
+        if self.model.style == "completion":
+            header = Header.parse(header_of(pair.prompt))
+            # The label says what the program is, not what was asked for: the model must not learn to miss.
+            if params is not None and header.bucket != "any":
+                header = dataclasses.replace(header, bucket=bucket_of(params))
+            return (Message(role="user", content=header.render()),)
+        messages = chat_prompt(self.request).messages
+        return tuple(Message.model_validate({"role": _ROLES[m.type], "content": m.text}) for m in messages)

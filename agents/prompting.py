@@ -1,0 +1,140 @@
+"""Prompts as messages, from the texts in ``prompts/``; one way for instruct models, one for completion models.
+
+A *chat* model gets the contract, the task and the limits in words (appendix I of *From Memorization to
+Creativity*). A *completion* model (``netwright-nano``) is conditioned on one header line instead.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from ..memory.types import Request, Verdict
+from ..tools.generators.headers import BUCKETS, Header, buckets_under
+from ..tools.requests import wished_style
+
+
+@dataclass(frozen=True)
+class Exemplar:
+    """A network shown to the designer: its code and what it reached."""
+
+    candidate_id: str
+    code: str
+    metric: float
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is sent to the model. ``kept`` is the start of the file that the model only continues."""
+
+    messages: tuple[BaseMessage, ...]
+    kept: str = ""
+
+    @property
+    def text(self) -> str:
+        """The prompt as it is kept in the records."""
+        return "\n\n".join(f"[{m.type}]\n{m.text}" for m in self.messages)
+
+
+@cache
+def prompt_text(name: str) -> str:
+    """The text of ``prompts/<name>.md``."""
+    return (files(__package__) / "prompts" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def header_for(request: Request, rng: random.Random, style: str = "any") -> Header:
+    """A header that asks for what the request asks for; the parameter bucket is drawn below its limit.
+
+    Args:
+        style: a style name, or ``any`` to leave the choice to the model unless the request names one.
+    """
+    channels, height, width = request.task.in_shape
+    most, least = request.limits.max_params, request.limits.min_params
+    if most is None and least is None:
+        bucket = "any"
+    else:
+        bucket = rng.choice(_buckets(least, most))
+    wanted = wished_style(request.text) if style == "any" else style
+    return Header((channels, height, width), request.task.out_shape[0], bucket, wanted)
+
+
+def _buckets(least: int | None, most: int | None) -> list[str]:
+    below = list(buckets_under(most)) if most is not None else [b for b in BUCKETS if b != "any"]
+    under_least = set(buckets_under(least)) if least is not None else set()
+    return [b for b in below if b not in under_least] or below[-1:] or ["any"]
+
+
+def completion_prompt(request: Request, rng: random.Random, style: str = "any") -> Prompt:
+    """The prompt of a completion model: the header line alone."""
+    return Prompt((HumanMessage(header_for(request, rng, style).render()),))
+
+
+def header_of(prompt: str) -> str:
+    """The header line in the recorded text of a completion model's prompt."""
+    return next((line for line in prompt.splitlines() if line.startswith("# task=")), "")
+
+
+def chat_prompt(request: Request, exemplars: Sequence[Exemplar] = ()) -> Prompt:
+    """The prompt of an instruct model: contract, task, limits, and exemplars if there are any."""
+    shown = "".join(
+        prompt_text("exemplar").format(metric=request.task.metric, value=e.metric, code=e.code.strip())
+        for e in exemplars
+    )
+    wishes = f"- what was asked for: {request.text}\n" if request.text else ""
+    user = prompt_text("designer_user").format(**_facts(request), wishes=wishes, exemplars=shown)
+    return Prompt((SystemMessage(prompt_text("designer_system").strip()), HumanMessage(user.strip())))
+
+
+def chat_repair_prompt(request: Request, code: str, verdict: Verdict) -> Prompt:
+    """The failing file and its error, fed back to an instruct model."""
+    where = f" (line {verdict.line})" if verdict.line else ""
+    user = prompt_text("repair_user").format(
+        **_facts(request),
+        stage=verdict.stage,
+        error_class=verdict.error_class,
+        message=verdict.message,
+        where=where,
+        code=code.strip(),
+    )
+    return Prompt((SystemMessage(prompt_text("designer_system").strip()), HumanMessage(user.strip())))
+
+
+def completion_repair_prompt(header: str, code: str, verdict: Verdict, attempt: int) -> Prompt:
+    """The part of the file before the error, for a completion model to write on from.
+
+    Such a model cannot read an error message, but it can be set back to the place where things went
+    wrong: first to the failing line, then to the head of the class that holds it.
+    """
+    lines = code.splitlines(keepends=True)
+    line = verdict.line if verdict.line and 1 < verdict.line <= len(lines) else len(lines) // 2 + 1
+    cut = line - 1
+    if attempt > 1:
+        heads = [n for n, text in enumerate(lines[:line]) if text.startswith("class ")]
+        cut = heads[-1] if heads else 0
+    kept = "".join(lines[:cut])
+    messages: list[BaseMessage] = [HumanMessage(header)]
+    if kept:
+        messages.append(AIMessage(kept))
+    return Prompt(tuple(messages), kept)
+
+
+def _facts(request: Request) -> dict[str, object]:
+    channels, height, width = request.task.in_shape
+    most, least = request.limits.max_params, request.limits.min_params
+    bounds = [f"at least {least:,}" if least else "", f"at most {most:,}" if most else ""]
+    budget = " and ".join(b for b in bounds if b)
+    return {
+        "dataset": request.task.dataset,
+        "kind": request.task.kind,
+        "metric": request.task.metric,
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "classes": request.task.out_shape[0],
+        "budget": f"{budget} parameters" if budget else "none, but keep it small",
+    }

@@ -1,0 +1,174 @@
+"""The repair agent: brings answers to a verdict, and feeds errors back to the model.
+
+An answer is judged in the order generation → clean-up → repair, and the record says which step made it valid,
+so that a valid rate always names what it counts.
+"""
+
+from __future__ import annotations
+
+from ..memory.records import Records
+from ..memory.rows import Generation, RepairAttempt
+from ..memory.types import Candidate, Request, Verdict
+from ..tools.execution import Validator
+from ..tools.extraction import clean, extract
+from .designer import CHUNK, ask
+from .models.factory import ChatModelHandle
+from .prompting import Prompt, chat_repair_prompt, completion_repair_prompt, header_of
+from .seeds import derive_seed
+
+NO_CODE = Verdict(ok=False, stage="extract", error_class="NoCode", message="the answer holds no code block")
+
+
+class RepairAgent:
+    """Judges and repairs the answers of one run.
+
+    Args:
+        max_tries: repair rounds; each feeds the newest text and its error back once.
+    """
+
+    def __init__(
+        self,
+        model: ChatModelHandle,
+        records: Records,
+        validator: Validator,
+        request: Request,
+        *,
+        seed: int,
+        limits_hash: str,
+        max_tries: int = 2,
+    ) -> None:
+        self.model = model
+        self.records = records
+        self.validator = validator
+        self.request = request
+        self.seed = seed
+        self.limits_hash = limits_hash
+        self.max_tries = max_tries
+
+    def open_slots(self, run: str, cycle: int) -> list[int]:
+        """Slots whose newest text has no verdict yet."""
+        fresh = {g.slot for g in self.records.generations(run, cycle) if g.raw_candidate_id is None}
+        rewritten = {a.slot for a in self.records.repairs(run, cycle) if a.verdict is None}
+        return sorted(fresh | rewritten)
+
+    def judge(self, run: str, cycle: int, slot: int) -> Verdict:
+        """Bring a slot's newest text to a verdict and write it down. Judging again changes nothing."""
+        generation = self._generation(run, cycle, slot)
+        if generation.raw_candidate_id is None:
+            return self._judge_answer(generation)
+        for attempt in self.records.repairs(run, cycle):
+            if attempt.slot == slot and attempt.verdict is None:
+                return self._judge_attempt(generation, attempt)
+        return self.verdict(generation)
+
+    def verdict(self, generation: Generation) -> Verdict:
+        """The verdict on a generation's final candidate."""
+        known = generation.candidate_id and self.records.get_verdict(
+            generation.candidate_id, self.request.task.id, self.limits_hash
+        )
+        return known or NO_CODE
+
+    def rewrite(self, run: str, cycle: int, slots: range, attempt: int) -> int:
+        """One repair round over the slots of a batch that are still invalid.
+
+        Chunks are seeded by round and place; they form over the same list in a resumed run, because no text
+        of a round is judged before the whole round is written.
+
+        Returns:
+            Number of texts that the model rewrote.
+        """
+        done = {a.slot for a in self.records.repairs(run, cycle) if a.try_no == attempt}
+        invalid = [g for g in self.records.generations(run, cycle) if g.slot in slots and g.valid_by == "none"]
+        for start in range(0, len(invalid), CHUNK):
+            chunk = invalid[start : start + CHUNK]
+            if all(g.slot in done for g in chunk):
+                continue
+            verdicts = [self.verdict(g) for g in chunk]
+            prompts = [self._prompt(g, v, attempt) for g, v in zip(chunk, verdicts, strict=True)]
+            seed = derive_seed(self.seed, "repair", cycle, slots.start, attempt, start)
+            answers = ask(self.model, prompts, seed)
+            rows = [
+                RepairAttempt(
+                    campaign_id=run,
+                    cycle=cycle,
+                    slot=generation.slot,
+                    try_no=attempt,
+                    error=verdict.reason,
+                    answer=answer.text,
+                    tokens_in=answer.tokens_in,
+                    tokens_out=answer.tokens_out,
+                    seconds=answer.seconds,
+                )
+                for generation, verdict, answer in zip(chunk, verdicts, answers, strict=True)
+            ]
+            self.records.put_repairs(rows)
+            tokens = sum(a.tokens_in + a.tokens_out for a in answers)
+            self.records.spend(run, key=f"repair/{cycle}/{slots.start}/{attempt}/{start}", tokens=tokens)
+        return len(invalid)
+
+    def _judge_answer(self, generation: Generation) -> Verdict:
+        answer = generation.answer or ""
+        block = extract(answer)
+        raw = self._candidate(block if block is not None else answer)
+        verdict = self._validate(raw) if block is not None else self._no_code(raw)
+        final, valid_by = raw, "generation" if verdict.ok else "none"
+        cleaned = raw
+        if not verdict.ok:
+            cleaned = self._candidate(clean(answer).source)
+            if cleaned.id != raw.id and cleaned.source.strip():
+                verdict = self._validate(cleaned)
+                final, valid_by = cleaned, "cleanup" if verdict.ok else "none"
+        self.records.update_generation(
+            generation.campaign_id,
+            generation.cycle,
+            generation.slot,
+            raw_candidate_id=raw.id,
+            cleaned_candidate_id=cleaned.id,
+            candidate_id=final.id,
+            valid_by=valid_by,
+        )
+        return verdict
+
+    def _judge_attempt(self, generation: Generation, attempt: RepairAttempt) -> Verdict:
+        cleaned = clean(attempt.answer or "").source
+        candidate = self._candidate(cleaned, parent=generation.candidate_id)
+        verdict = self._validate(candidate) if cleaned.strip() else self._no_code(candidate)
+        # The generation first: were the attempt closed before it, a crash between the two would lose the repair.
+        changes: dict[str, object] = {"repair_tries": attempt.try_no}
+        if generation.valid_by == "none":
+            changes |= {"candidate_id": candidate.id, "valid_by": "repair" if verdict.ok else "none"}
+        self.records.update_generation(generation.campaign_id, generation.cycle, generation.slot, **changes)
+        self.records.judge_repair(attempt.model_copy(update={"candidate_id": candidate.id, "verdict": verdict}))
+        return verdict
+
+    def _generation(self, run: str, cycle: int, slot: int) -> Generation:
+        generation = self.records.get_generation(run, cycle, slot)
+        if generation is None:
+            raise LookupError(f"run {run} has no answer for cycle {cycle}, slot {slot}")
+        return generation
+
+    def _candidate(self, source: str, parent: str | None = None) -> Candidate:
+        candidate = Candidate(source=source, origin="llm-", parents=(parent,) if parent else ())
+        if parent == candidate.id:
+            candidate = Candidate(source=source, origin="llm-")
+        self.records.add_candidate(candidate)
+        return candidate
+
+    def _validate(self, candidate: Candidate) -> Verdict:
+        known = self.records.get_verdict(candidate.id, self.request.task.id, self.limits_hash)
+        if known is not None:
+            return known
+        verdict = self.validator.validate(candidate.source, self.request.task, self.request.limits)
+        self.records.put_verdict(candidate.id, self.request.task.id, verdict, self.limits_hash)
+        return verdict
+
+    def _no_code(self, candidate: Candidate) -> Verdict:
+        self.records.put_verdict(candidate.id, self.request.task.id, NO_CODE, self.limits_hash)
+        return NO_CODE
+
+    def _prompt(self, generation: Generation, verdict: Verdict, attempt: int) -> Prompt:
+        known = self.records.get_candidate(generation.candidate_id) if generation.candidate_id else None
+        code = known.source if known else ""
+        if self.model.style == "completion":
+            return completion_repair_prompt(header_of(generation.prompt), code, verdict, attempt)
+        return chat_repair_prompt(self.request, code, verdict)

@@ -1,0 +1,121 @@
+"""The campaign graph: cycles of generate → validate → repair → novelty → train → admit → tune.
+
+The state holds names and counters only. What was written, judged and trained is in the records, each node is
+idempotent by key, and a resumed run finds there what is already done; the checkpoint only says where to go on.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Annotated, Literal
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Command, Send
+
+from .services import Services
+from .writing import SlotState, WritingState, add_writing, fan_out
+
+
+class CampaignState(WritingState, total=False):
+    """Where a campaign stands.
+
+    Attributes:
+        stop: why the campaign ends, once that is decided.
+        trained: trials that this thread of steps has finished, over all resumes.
+    """
+
+    stop: str | None
+    trained: Annotated[int, operator.add]
+
+
+def open_cycle(state: CampaignState, runtime: Runtime[Services]) -> Command[Literal["generate", "__end__"]]:
+    """Start the next cycle, unless a budget is spent."""
+    services = runtime.context
+    reason = services.budget_spent(state["run"], state["cycle"])
+    if reason:
+        return Command(goto="__end__", update={"stop": reason})
+    services.open_cycle(state["run"], state["cycle"])
+    return Command(goto="generate", update={"batch": 0, "tries": 0})
+
+
+def novelty(state: CampaignState, runtime: Runtime[Services]) -> dict[str, int]:
+    """Decide in slot order what is new: before training, because a duplicate must not cost an epoch."""
+    services = runtime.context
+    with services.stage(state["run"], state["cycle"], "novelty"):
+        services.evaluator.judge_novelty(state["run"], state["cycle"])
+    return {}
+
+
+def to_train(state: CampaignState, runtime: Runtime[Services]) -> list[Send] | Literal["admit"]:
+    """One branch per novel candidate without a finished trial."""
+    slots = runtime.context.evaluator.untrained_slots(state["run"], state["cycle"])
+    return fan_out("train", slots, state, runtime.context) or "admit"
+
+
+def train(state: SlotState, runtime: Runtime[Services]) -> dict[str, int]:
+    """Train one candidate; a stop request leaves it waiting for the next run."""
+    services = runtime.context
+    if services.stopping:
+        return {"trained": 0}
+    with services.stage(state["run"], state["cycle"], "train"):
+        services.evaluator.train(state["run"], state["cycle"], state["slot"])
+    return {"trained": 1}
+
+
+def gather(state: CampaignState) -> dict[str, int]:
+    """Join of the training branches: from here what a stop left waiting goes back to training."""
+    return {}
+
+
+def admit(state: CampaignState, runtime: Runtime[Services]) -> Command[Literal["generate", "tune"]]:
+    """Admit what is novel and good; sample on while dynamic sampling asks for more."""
+    services = runtime.context
+    run, cycle, batch = state["run"], state["cycle"], state["batch"]
+    services.evaluator.admit(run, cycle)
+    if services.wants_more(run, cycle, batch):
+        return Command(goto="generate", update={"batch": batch + 1})
+    return Command(goto="tune")
+
+
+def tune(state: CampaignState, runtime: Runtime[Services]) -> dict[str, int]:
+    """Tune the model on the corpus as it now is."""
+    services = runtime.context
+    with services.stage(state["run"], state["cycle"], "tune"):
+        services.learner.tune(state["run"], state["cycle"])
+    return {}
+
+
+def close_cycle(state: CampaignState, runtime: Runtime[Services]) -> Command[Literal["open_cycle", "__end__"]]:
+    """Write the cycle's figures; go on, or end by the stopping rule or the number of cycles."""
+    reason = runtime.context.close_cycle(state["run"], state["cycle"])
+    if reason:
+        return Command(goto="__end__", update={"stop": reason})
+    return Command(goto="open_cycle", update={"cycle": state["cycle"] + 1})
+
+
+def campaign_graph(
+    checkpointer: BaseCheckpointSaver[str] | None = None,
+) -> CompiledStateGraph[CampaignState, Services, CampaignState, CampaignState]:
+    """The compiled campaign graph.
+
+    Args:
+        checkpointer: where steps are kept; without one the graph can be drawn and run, not resumed.
+    """
+    builder = StateGraph(CampaignState, context_schema=Services)
+    builder.add_node("open_cycle", open_cycle)
+    add_writing(builder, then="novelty")
+    builder.add_node("novelty", novelty)
+    builder.add_node("train", train, input_schema=SlotState)
+    builder.add_node("gather", gather)
+    builder.add_node("admit", admit)
+    builder.add_node("tune", tune)
+    builder.add_node("close_cycle", close_cycle)
+    builder.add_edge(START, "open_cycle")
+    builder.add_conditional_edges("novelty", to_train, ["train", "admit"])
+    builder.add_edge("train", "gather")
+    builder.add_conditional_edges("gather", to_train, ["train", "admit"])
+    builder.add_edge("tune", "close_cycle")
+    return builder.compile(checkpointer=checkpointer, name="campaign")

@@ -1,0 +1,153 @@
+"""One configuration tree, from one YAML file, every field overridable by ``--set path.to.field=value``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..agents.models import ModelConfig
+from ..sandbox.protocol import Limits
+from ..tools.finetuning import TuneConfig
+
+
+class Settings(BaseModel):
+    """Base: unknown fields are errors, so that a misspelt override is not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DynamicSampling(Settings):
+    """Section 3.1: from cycle 11 on the paper samples until at least 30 new networks are above threshold."""
+
+    from_cycle: int | None = Field(default=None, ge=1, description="first cycle with dynamic sampling; null: never")
+    at_least: int = Field(default=30, ge=1, description="new networks above threshold that a cycle must find")
+    max_batches: int = Field(default=8, ge=1, description="most batches of candidates in one cycle")
+
+
+class StoppingRule(Settings):
+    """Appendix D: stop when mean accuracy gains less than ``delta`` over ``cycles`` cycles and the share
+    above threshold stays within its Wilson interval."""
+
+    enabled: bool = True
+    delta: float = Field(default=0.01, ge=0, description="least gain of mean accuracy, as a fraction of 1")
+    cycles: int = Field(default=3, ge=2, description="consecutive cycles that are looked at")
+
+
+class CampaignSettings(Settings):
+    """What a campaign does in each cycle."""
+
+    dataset: str = "digits"
+    seed: int = Field(default=0, ge=0)
+    candidates: int = Field(default=64, ge=1, description="candidates written per batch")
+    style: str = Field(default="any", description="architecture style asked for; any: the model chooses")
+    min_params: int | None = Field(default=None, ge=1)
+    max_params: int | None = Field(default=100_000, ge=1, description="parameter budget of each network")
+    threshold: float | None = Field(
+        default=None, ge=0, le=1, description="least metric for admission; null: the task's"
+    )
+    exemplars: int = Field(default=0, ge=0, description="networks from the records shown to an instruct model")
+    repair_tries: int = Field(default=2, ge=0, le=5)
+    tune: bool = Field(default=True, description="false: the no-iteration ablation")
+    dynamic: DynamicSampling = DynamicSampling()
+    stopping: StoppingRule = StoppingRule()
+
+
+class ProtocolSettings(Settings):
+    """The training protocol: a name, and fields that differ from it."""
+
+    name: str | None = Field(default=None, description="null: the data set's own")
+    epochs: int | None = Field(default=None, ge=1)
+    batch: int | None = Field(default=None, ge=1)
+    lr: float | None = Field(default=None, gt=0)
+    momentum: float | None = Field(default=None, ge=0)
+    seed: int | None = None
+    train_limit: int | None = Field(default=None, ge=1)
+    test_limit: int | None = Field(default=None, ge=1)
+    time_limit_s: float | None = Field(default=None, gt=0)
+
+
+class Budget(Settings):
+    """A campaign stops cleanly when any of these is spent. Null: no limit."""
+
+    cycles: int | None = Field(default=6, ge=1)
+    candidates: int | None = Field(default=None, ge=1)
+    wall_s: float | None = Field(default=None, gt=0, description="seconds of running, over all resumes")
+    tokens: int | None = Field(default=None, ge=1, description="prompt and completion tokens")
+
+
+class SandboxSettings(Settings):
+    """Where untrusted code runs. ``process`` is no security boundary."""
+
+    backend: Literal["bubblewrap", "process"] = "bubblewrap"
+    workers: int | None = Field(default=None, ge=1, description="null: one per core")
+    validation: Limits = Limits(wall_s=30, cpu_s=20)
+
+
+class Config(Settings):
+    """The whole tree."""
+
+    campaign: CampaignSettings = CampaignSettings()
+    model: ModelConfig = ModelConfig()
+    tuning: TuneConfig | None = Field(default=None, description="null: the model's own defaults")
+    protocol: ProtocolSettings = ProtocolSettings()
+    budget: Budget = Budget()
+    sandbox: SandboxSettings = SandboxSettings()
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the message names the field."""
+
+
+def load_config(path: Path | None = None, overrides: Iterable[str] = (), base: dict[str, Any] | None = None) -> Config:
+    """Defaults, then a YAML file, then ``a.b.c=value`` overrides (values are YAML).
+
+    Args:
+        path: YAML file with the tree of :class:`Config`; may be partial.
+        overrides: e.g. ``["campaign.tune=false", "budget.cycles=3"]``.
+        base: a tree to start from instead of the defaults (a stored campaign's configuration).
+
+    Raises:
+        ConfigError: unreadable file, unknown field or a value out of range.
+    """
+    tree: dict[str, Any] = dict(base or {})
+    if path is not None:
+        try:
+            read = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+        if read is not None and not isinstance(read, dict):
+            raise ConfigError(f"{path}: expected a mapping at the top, got {type(read).__name__}")
+        tree = _merge(tree, read or {})
+    for item in overrides:
+        tree = _merge(tree, _override(item))
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"invalid configuration: {problems}") from error
+
+
+def _override(item: str) -> dict[str, Any]:
+    path, equals, value = item.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"--set takes path.to.field=value, got '{item}'")
+    try:
+        tree: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {path}: the value is not YAML: {error}") from error
+    for key in reversed(keys):
+        tree = {key: tree}
+    return dict(tree)
+
+
+def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged

@@ -1,0 +1,208 @@
+"""Opening what a campaign works with: data, model, sandbox, corpus, agents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from langgraph.runtime import RunControl
+
+from ..agents.designer import Designer
+from ..agents.evaluator import EvaluatorAgent
+from ..agents.learner import Learner, tuning_defaults
+from ..agents.models.factory import ChatModelHandle, open_chat_model
+from ..agents.repair import RepairAgent
+from ..memory.adapters import AdapterStore
+from ..memory.corpus import Corpus
+from ..memory.home import home_folder
+from ..memory.novelty import NoveltyIndex
+from ..memory.records import Records
+from ..memory.rows import Campaign
+from ..memory.types import Protocol, Request, RequestLimits
+from ..sandbox import open_sandbox
+from ..tools.datasets import prepare
+from ..tools.execution import Validator, validation_image
+from ..tools.finetuning import TuningPair
+from ..tools.pretraining.pipeline import packaged_corpus
+from ..tools.pretraining.report import machine, versions
+from ..tools.protocols import default_protocol, protocol
+from ..tools.tasks import task_info
+from ..tools.training import Evaluator, evaluation_image
+from .config import Config
+from .design import DesignServices
+from .services import Event, Services, no_events
+
+
+def campaign_request(config: Config) -> Request:
+    """The request that a campaign's configuration stands for."""
+    wanted = task_info(config.campaign.dataset).task
+    limits = RequestLimits(min_params=config.campaign.min_params, max_params=config.campaign.max_params)
+    return Request(task=wanted, limits=limits)
+
+
+def campaign_protocol(config: Config) -> Protocol:
+    """The training protocol with the configuration's overrides."""
+    changes = config.protocol.model_dump(exclude={"name"}, exclude_none=True)
+    name = config.protocol.name or default_protocol(config.campaign.dataset).name
+    return protocol(name, **changes)
+
+
+def limits_hash(request: Request) -> str:
+    """Twelve hex digits over the limits that a verdict depends on."""
+    text = json.dumps(request.limits.model_dump(), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def register_campaign(config: Config, run: str, records: Records) -> Campaign:
+    """Write a campaign down before it starts; an equal one that is there already is left as it is.
+
+    Raises:
+        UnknownDataset, ValueError: the configuration names something unknown.
+        DatasetMissing: the data set is not on disk.
+        RecordsError: the id is taken by a campaign of another configuration.
+    """
+    request, chosen = campaign_request(config), campaign_protocol(config)
+    prepare(request.task.dataset)
+    return _register(config.model_dump(mode="json"), config, run, records, request, chosen)
+
+
+def register_design(request: Request, config: Config, run: str, records: Records) -> Campaign:
+    """Write a design request down under its own id, so that its answers and verdicts have a place."""
+    document = {"request": request.model_dump(mode="json"), "model": config.model.model_dump(mode="json")}
+    return _register(document, config, run, records, request, default_protocol(request.task.dataset))
+
+
+def _register(
+    document: dict[str, Any],
+    config: Config,
+    run: str,
+    records: Records,
+    request: Request,
+    chosen: Protocol,
+) -> Campaign:
+    records.add_task(request.task)
+    records.add_protocol(chosen)
+    return records.create_campaign(
+        Campaign(
+            id=run,
+            config=document,
+            seed=config.campaign.seed,
+            task_id=request.task.id,
+            protocol_hash=chosen.hash,
+            limits_hash=limits_hash(request),
+            initial_corpus=len(packaged_corpus()),
+            machine=machine() | {"versions": versions()},
+        )
+    )
+
+
+@contextmanager
+def open_services(
+    config: Config,
+    run: str,
+    records: Records,
+    *,
+    control: RunControl | None = None,
+    notify: Callable[[Event], None] = no_events,
+) -> Iterator[Services]:
+    """Everything the campaign graph needs, closed at the end."""
+    request, chosen = campaign_request(config), campaign_protocol(config)
+    prepare(request.task.dataset)
+    settings, seed, key = config.campaign, config.campaign.seed, limits_hash(request)
+    model = open_chat_model(config.model)
+    threshold = settings.threshold if settings.threshold is not None else task_info(settings.dataset).threshold
+    corpus = Corpus(records, ((p.header.render(), p.source) for p in packaged_corpus()))
+    index = corpus.index(run, 0, home_folder("novelty") / "initial-corpus.npz")
+    image = evaluation_image([request.task.dataset])
+    with open_sandbox(config.sandbox.backend, image, workers=config.sandbox.workers) as sandbox:
+        validator = Validator(sandbox, limits=config.sandbox.validation)
+        agents = _designer_and_repairer(config, model, records, validator, request)
+        yield Services(
+            config=config,
+            records=records,
+            designer=agents[0],
+            repairer=agents[1],
+            evaluator=EvaluatorAgent(
+                records, Evaluator(sandbox), request.task, chosen, corpus, index, threshold, sandbox.workers
+            ),
+            learner=Learner(
+                model,
+                records,
+                AdapterStore(records, run),
+                corpus,
+                request,
+                _replay(request) if model.style == "completion" else [],
+                config.tuning or tuning_defaults(model),
+                seed=seed,
+                limits_hash=key,
+                enabled=settings.tune and model.tunable,
+            ),
+            control=control or RunControl(),
+            notify=notify,
+        )
+
+
+def _designer_and_repairer(
+    config: Config, model: ChatModelHandle, records: Records, validator: Validator, request: Request
+) -> tuple[Designer, RepairAgent]:
+    settings = config.campaign
+    designer = Designer(
+        model,
+        records,
+        request,
+        seed=settings.seed,
+        size=settings.candidates,
+        style=settings.style,
+        exemplars=settings.exemplars,
+        most=config.budget.candidates,
+    )
+    repairer = RepairAgent(
+        model,
+        records,
+        validator,
+        request,
+        seed=settings.seed,
+        limits_hash=limits_hash(request),
+        max_tries=settings.repair_tries,
+    )
+    return designer, repairer
+
+
+@contextmanager
+def open_design(
+    request: Request, config: Config, run: str, records: Records, *, train: bool
+) -> Iterator[DesignServices]:
+    """Everything the design graph needs, closed at the end; the data set only when something is trained."""
+    dataset = request.task.dataset
+    if train:
+        prepare(dataset)
+    register_design(request, config, run, records)
+    image = evaluation_image([dataset]) if train else validation_image()
+    with open_sandbox(config.sandbox.backend, image, workers=config.sandbox.workers) as sandbox:
+        validator = Validator(sandbox, limits=config.sandbox.validation)
+        model = open_chat_model(config.model)
+        designer, repairer = _designer_and_repairer(config, model, records, validator, request)
+        trainer = EvaluatorAgent(
+            records,
+            Evaluator(sandbox),
+            request.task,
+            default_protocol(dataset),
+            Corpus(records),
+            NoveltyIndex(),
+            task_info(dataset).threshold,
+            sandbox.workers,
+        )
+        yield DesignServices(config, records, designer, repairer, trainer if train else None)
+
+
+def _replay(request: Request) -> list[TuningPair]:
+    """Pairs of the initial corpus for this task's shapes, mixed into the tuning against forgetting."""
+    shape, classes = request.task.in_shape, request.task.out_shape[0]
+    return [
+        TuningPair.of(p.header.render(), p.source)
+        for p in packaged_corpus()
+        if p.header.in_shape == shape and p.header.classes == classes
+    ]

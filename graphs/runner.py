@@ -1,0 +1,174 @@
+"""Running a campaign: opens what it works with, drives the graph, keeps its clock, leaves a report."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
+
+from ..memory.home import home_folder
+from ..memory.records import Records
+from ..memory.rows import Campaign
+from ..tools.report import campaign_report, write_report
+from .campaign import CampaignState, campaign_graph
+from .config import Config
+from .opening import open_services, register_campaign
+from .services import Event, Services, no_events
+
+HEARTBEAT_S = 2.0
+"""Seconds between two entries of the wall clock: the most that a killed process leaves uncounted."""
+
+STEPS = 100_000
+"""LangGraph's recursion limit: a campaign ends by its budget, not by the number of its steps."""
+
+
+class CampaignBusy(RuntimeError):
+    """Another process works on this campaign."""
+
+
+@dataclass(frozen=True)
+class CampaignResult:
+    """How a run of a campaign ended and where its report is."""
+
+    campaign: Campaign
+    report_json: Path
+    report_html: Path
+
+    @property
+    def finished(self) -> bool:
+        return self.campaign.state == "complete"
+
+
+def start_campaign(config: Config, run: str, records: Records) -> Campaign:
+    """Register a new campaign under the id ``run``; refused when the id is taken by another configuration."""
+    return register_campaign(config, run, records)
+
+
+def run_campaign(
+    run: str,
+    records: Records,
+    config: Config,
+    *,
+    control: RunControl | None = None,
+    notify: Callable[[Event], None] = no_events,
+) -> CampaignResult:
+    """Drive a registered campaign until it ends, a budget is spent or ``control`` asks to stop.
+
+    Safe to call again after any end, ``kill -9`` included: what the records hold is not done again.
+
+    Args:
+        control: ask it to drain (from a signal handler, say) to stop at the next safe point.
+
+    Raises:
+        CampaignBusy: another process runs it.
+    """
+    control = control or RunControl()
+    folder = home_folder("campaigns", run)
+    with ExitStack() as stack:
+        stack.enter_context(_lock(folder, run))
+        records.update_campaign(run, state="running", stop_reason=None)
+        services = stack.enter_context(open_services(config, run, records, control=control, notify=notify))
+        stack.enter_context(_heartbeat(run, services))
+        try:
+            reason = _drive(run, folder, services)
+        except BaseException as error:
+            records.update_campaign(run, state="failed", stop_reason=f"{type(error).__name__}: {error}")
+            raise
+    state = "stopped" if control.drain_requested else "complete"
+    records.update_campaign(run, state=state, stop_reason=control.drain_reason or reason)
+    return report_campaign(run, records)
+
+
+def report_campaign(run: str, records: Records, folder: Path | None = None) -> CampaignResult:
+    """Write ``report.json`` and ``report.html`` of a campaign as the records now are."""
+    target = folder or home_folder("campaigns", run)
+    report_json, report_html = write_report(campaign_report(records, run), target)
+    return CampaignResult(records.get_campaign(run), report_json, report_html)
+
+
+def _drive(run: str, folder: Path, services: Services) -> str | None:
+    """Stream the graph to its end; why it ended, ``None`` when it was drained."""
+    thread: RunnableConfig = {"configurable": {"thread_id": run}, "recursion_limit": STEPS}
+    with closing(sqlite3.connect(folder / "checkpoints.db", check_same_thread=False)) as connection:
+        connection.execute("PRAGMA synchronous=NORMAL")
+        graph = campaign_graph(SqliteSaver(connection))
+        begun = graph.get_state(thread)
+        # No checkpoint, or one of a campaign that ended: start at the first cycle that is not closed.
+        entry = None if begun.next else CampaignState(run=run, cycle=_next_cycle(run, services))
+        try:
+            for update in graph.stream(
+                entry,
+                thread,
+                context=services,
+                stream_mode="updates",
+                durability="sync",
+                control=services.control,
+            ):
+                if "close_cycle" in update:
+                    _prune(connection, run)
+        except GraphDrained:
+            return None
+        values: dict[str, Any] = graph.get_state(thread).values
+    return values.get("stop")
+
+
+def _next_cycle(run: str, services: Services) -> int:
+    closed = [c.n for c in services.records.cycles(run) if c.ended is not None]
+    return max(closed, default=0) + 1
+
+
+def _prune(connection: sqlite3.Connection, run: str) -> None:
+    """Keep the newest checkpoint only: LangGraph stores one per step and never drops any."""
+    newest = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ?"
+    with connection:
+        for table in ("writes", "checkpoints"):
+            connection.execute(f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_id < ({newest})", (run, run))
+
+
+@contextmanager
+def _lock(folder: Path, run: str) -> Iterator[None]:
+    """One process per campaign; the lock dies with its holder."""
+    with (folder / "lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CampaignBusy(f"campaign {run} is being run by another process; stop that one first") from error
+        yield
+
+
+@contextmanager
+def _heartbeat(run: str, services: Services) -> Iterator[None]:
+    """Count wall time while the campaign runs, and drain it when a budget is spent within a cycle."""
+    session, over = uuid4().hex[:8], threading.Event()
+
+    def beat() -> None:
+        last, number, ended = time.monotonic(), 0, False
+        while not ended:
+            ended = over.wait(HEARTBEAT_S)
+            moment = time.monotonic()
+            services.records.spend(run, key=f"wall/{session}/{number}", wall_s=moment - last)
+            last, number = moment, number + 1
+            reason = services.budget_spent(run, 0)
+            # The number of candidates bounds a batch where it is written, not the work on what is written.
+            if reason and "candidates" not in reason and not services.stopping:
+                services.control.request_drain(reason)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

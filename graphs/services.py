@@ -1,0 +1,157 @@
+"""What the nodes of a campaign work with: agents, budgets, clocks. Lives in the graph's context, never in its state."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from langgraph.runtime import RunControl
+
+from ..agents.designer import Designer
+from ..agents.evaluator import EvaluatorAgent
+from ..agents.learner import Learner
+from ..agents.repair import RepairAgent
+from ..memory.records import Records
+from ..memory.rows import Cycle, now
+from ..tools.statistics import CyclePoint, should_stop
+from .config import Config
+
+
+@dataclass(frozen=True)
+class Event:
+    """Progress of a campaign, for whoever shows it.
+
+    ``begin`` opens a stage with ``total`` branches, ``done`` closes one of them, ``cycle`` closes a cycle.
+    """
+
+    kind: Literal["begin", "done", "cycle"]
+    cycle: int
+    stage: str = ""
+    total: int = 1
+
+
+def no_events(event: Event) -> None:
+    """Shows nothing."""
+
+
+@dataclass
+class WritingServices:
+    """What a graph needs that writes candidates and brings them to a verdict."""
+
+    config: Config
+    records: Records
+    designer: Designer
+    repairer: RepairAgent
+    notify: Callable[[Event], None] = field(default=no_events, kw_only=True)
+    control: RunControl = field(default_factory=RunControl, kw_only=True)
+    clock: StageClock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = StageClock(self.records)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a signal or a spent budget asked to stop at the next safe point."""
+        return self.control.drain_requested
+
+    @contextmanager
+    def stage(self, run: str, cycle: int, name: str) -> Iterator[None]:
+        """Counts a stage's wall time, once for branches that run side by side, and tells of its end."""
+        with self.clock.measure(run, cycle, name):
+            yield
+        self.notify(Event("done", cycle, name))
+
+
+@dataclass
+class Services(WritingServices):
+    """What the campaign graph needs: more agents, and the campaign's own bookkeeping."""
+
+    evaluator: EvaluatorAgent
+    learner: Learner
+
+    def open_cycle(self, run: str, cycle: int) -> None:
+        """Write the cycle down and put on the adapter that it samples from."""
+        adapter = self.learner.use_newest()
+        self.records.put_cycle(
+            Cycle(
+                campaign_id=run,
+                n=cycle,
+                adapter=adapter.path if adapter else None,
+                threshold=self.evaluator.threshold,
+            )
+        )
+
+    def budget_spent(self, run: str, cycle: int) -> str | None:
+        """Why no further work may start, or ``None``."""
+        budget, spent = self.config.budget, self.records.get_campaign(run)
+        if budget.cycles is not None and cycle > budget.cycles:
+            return f"budget: {budget.cycles} cycles"
+        limits = {"candidates": budget.candidates, "wall_s": budget.wall_s, "tokens": budget.tokens}
+        for name, limit in limits.items():
+            if limit is not None and getattr(spent, name) >= limit:
+                return f"budget: {limit:g} {'seconds of wall time' if name == 'wall_s' else name}"
+        return None
+
+    def wants_more(self, run: str, cycle: int, batch: int) -> bool:
+        """Dynamic sampling (section 3.1): whether the cycle is to write another batch."""
+        rule = self.config.campaign.dynamic
+        if rule.from_cycle is None or cycle < rule.from_cycle or batch + 1 >= rule.max_batches:
+            return False
+        found = sum(a.admitted for a in self.records.admissions(run, cycle))
+        return found < rule.at_least and self.budget_spent(run, cycle) is None
+
+    def close_cycle(self, run: str, cycle: int) -> str | None:
+        """Mark the cycle complete; why the campaign ends after it, or ``None``."""
+        if next(c for c in self.records.cycles(run) if c.n == cycle).ended is None:
+            self.records.update_cycle(run, cycle, state="complete", ended=now())
+        self.notify(Event("cycle", cycle))
+        rule = self.config.campaign.stopping
+        if rule.enabled and should_stop(self.figures(run, cycle), delta=rule.delta, cycles=rule.cycles):
+            return (
+                f"stopping rule: less than {rule.delta:g} gained over {rule.cycles} cycles, "
+                "share above threshold stable"
+            )
+        return self.budget_spent(run, cycle + 1)
+
+    def figures(self, run: str, up_to: int) -> list[CyclePoint]:
+        """Mean accuracy and share above threshold of each cycle, for the stopping rule."""
+        history = []
+        for cycle in range(1, up_to + 1):
+            metrics = [a.metric for a in self.records.admissions(run, cycle) if a.metric is not None]
+            above = sum(m >= self.evaluator.threshold for m in metrics)
+            mean = sum(metrics) / len(metrics) if metrics else 0.0
+            history.append(CyclePoint(mean=mean, above=above, trained=len(metrics)))
+        return history
+
+
+class StageClock:
+    """Wall time by stage and cycle. Branches that overlap count once; every total is stored when it grows."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._lock = threading.Lock()
+        self._active: dict[tuple[str, int, str], tuple[int, float]] = {}
+
+    @contextmanager
+    def measure(self, run: str, cycle: int, name: str) -> Iterator[None]:
+        key = (run, cycle, name)
+        with self._lock:
+            count, since = self._active.get(key, (0, time.perf_counter()))
+            self._active[key] = (count + 1, since)
+        try:
+            yield
+        finally:
+            with self._lock:
+                count, since = self._active.pop(key)
+                if count > 1:
+                    self._active[key] = (count - 1, since)
+                else:
+                    self._store(run, cycle, name, time.perf_counter() - since)
+
+    def _store(self, run: str, cycle: int, name: str, seconds: float) -> None:
+        stored = next(c for c in self._records.cycles(run) if c.n == cycle).timings.get(name, 0.0)
+        self._records.update_cycle(run, cycle, timings={name: round(stored + seconds, 3)})

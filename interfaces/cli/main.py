@@ -1,0 +1,52 @@
+"""``netwright``: the command line."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Annotated
+
+import typer
+
+from ... import __version__
+from . import campaign, check, design, doctor, model
+
+app = typer.Typer(
+    name="netwright",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    help="Language-model agents design neural networks, judge them by running them, and learn from what worked.",
+)
+app.add_typer(campaign.app, name="campaign")
+app.add_typer(model.app, name="model")
+app.command("design")(design.design)
+app.command("validate")(check.validate)
+app.command("evaluate")(check.evaluate)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"netwright {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Global options."""
+    # Third-party deprecations are for developers, who see them in the tests.
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
