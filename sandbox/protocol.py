@@ -63,7 +63,9 @@ class Outcome(BaseModel):
     status: Status
     result: Any = None
     failure: Failure | None = None
-    note: str | None = Field(default=None, description="last progress note the handler wrote, at most 200 characters")
+    note: str | None = Field(
+        default=None, description="last progress note the handler wrote, at most 200 characters"
+    )
     stdout: str = Field(default="", description="tail of standard output and error, at most 4,000 characters")
     wall_s: float = 0.0
     cpu_s: float = 0.0

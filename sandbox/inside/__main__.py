@@ -1,0 +1,5 @@
+"""``python -m inside`` starts the warm worker."""
+
+from .main import main
+
+main()

@@ -1,0 +1,133 @@
+"""A pool of warm workers: the part that all backends share."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+import weakref
+from abc import ABC, abstractmethod
+from typing import Self
+
+from .protocol import Failure, Job, Outcome, SandboxUnavailable, WorkerImage
+from .worker import Plan, Worker, WorkerGone
+
+
+class WorkerPool(ABC):
+    """A :class:`~.protocol.Sandbox` made of equal workers. Subclasses say how one is started."""
+
+    name: str
+    isolating: bool
+
+    def __init__(self, image: WorkerImage, workers: int | None = None) -> None:
+        """Start all workers and wait until they are ready.
+
+        Args:
+            image: what they hold.
+            workers: how many; as many as there are usable cores by default.
+
+        Raises:
+            SandboxUnavailable: the backend cannot run here, or a worker could not start.
+            ValueError: fewer than one worker.
+            FileNotFoundError: a folder of the image does not exist.
+        """
+        self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
+        if self.workers < 1:
+            raise ValueError(f"a sandbox needs at least one worker, not {self.workers}")
+        self._image = image
+        self._idle: queue.SimpleQueue[tuple[int, Worker | None]] = queue.SimpleQueue()
+        self._alive: dict[int, Worker] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+        self._finalizer = weakref.finalize(self, _close_all, self._alive)
+        try:
+            for slot in range(self.workers):
+                self._alive[slot] = Worker(self._plan(slot))
+            for slot, worker in self._alive.items():
+                worker.wait_ready()
+                self._idle.put((slot, worker))
+        except WorkerGone as error:
+            self.close()
+            raise SandboxUnavailable(self._explain(str(error))) from error
+        except BaseException:
+            self.close()
+            raise
+
+    @abstractmethod
+    def _plan(self, slot: int) -> Plan:
+        """How to start the worker of a slot (0 to ``workers`` - 1)."""
+
+    def _explain(self, message: str) -> str:
+        """A failed start as advice."""
+        return f"the {self.name} sandbox could not start a worker: {message}"
+
+    def run(self, job: Job) -> Outcome:
+        """Run a job on the next free worker; blocks until there is one.
+
+        A worker that dies or gets stuck is replaced, and its job's outcome is ``crash``.
+
+        Raises:
+            RuntimeError: the sandbox is closed.
+            SandboxUnavailable: a dead worker could not be replaced.
+            ValueError: the job names a data set that the image does not have.
+        """
+        if self._closed:
+            raise RuntimeError(f"the {self.name} sandbox is closed")
+        if job.data is not None and job.data not in self._image.data:
+            raise ValueError(
+                f"the worker image has no data set {job.data!r}, only {sorted(self._image.data)}"
+            )
+        slot, worker = self._idle.get()
+        started = time.monotonic()
+        try:
+            if worker is None:
+                worker = self._start(slot)
+            return worker.run(job)
+        except WorkerGone as error:
+            self._discard(slot)
+            worker = None
+            failure = Failure(
+                error_class="WorkerGone", message=f"the worker did not survive the job: {error}"[:2000]
+            )
+            return Outcome(status=error.status, failure=failure, wall_s=time.monotonic() - started)
+        except BaseException:
+            self._discard(slot)  # an interrupted exchange leaves the channel in the middle of a frame
+            worker = None
+            raise
+        finally:
+            self._idle.put((slot, worker))
+
+    def _start(self, slot: int) -> Worker:
+        worker = Worker(self._plan(slot))
+        with self._lock:
+            self._alive[slot] = worker
+        try:
+            worker.wait_ready()
+        except WorkerGone as error:
+            self._discard(slot)
+            raise SandboxUnavailable(self._explain(str(error))) from error
+        return worker
+
+    def _discard(self, slot: int) -> None:
+        with self._lock:
+            worker = self._alive.pop(slot, None)
+        if worker is not None:
+            worker.close()
+
+    def close(self) -> None:
+        """End all workers. Jobs that are running end as ``crash``. May be called again."""
+        self._closed = True
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _close_all(alive: dict[int, Worker]) -> None:
+    while alive:
+        _, worker = alive.popitem()
+        worker.close()
