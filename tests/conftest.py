@@ -14,10 +14,14 @@ os.environ["LANGSMITH_TRACING"] = "false"
 
 import ipaddress
 import socket
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from netwright.sandbox import Sandbox
 
 
 class NetworkForbidden(RuntimeError):
@@ -58,7 +62,7 @@ class GuardedSocket(socket.socket):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def loopback_only() -> Any:
+def loopback_only() -> Iterator[None]:
     """Replace ``socket.socket`` in this process for the whole session."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "socket", GuardedSocket)
@@ -79,3 +83,16 @@ def one_torch_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def digits_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The bubblewrap sandbox, ready to validate anything and to train on digits; opened once, shared by all."""
+    from netwright.sandbox import open_sandbox
+    from netwright.tools.training import evaluation_image
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NETWRIGHT_HOME", str(tmp_path_factory.mktemp("sandbox-home")))
+        image = evaluation_image(["digits"])
+    with open_sandbox("bubblewrap", image, workers=2) as sandbox:
+        yield sandbox

@@ -1,0 +1,53 @@
+"""The examples run as they stand, from another folder, and show what they promise."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def run(name: str, folder: Path, *arguments: str) -> str:
+    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_generate_programs(tmp_path: Path) -> None:
+    lines = run("generate_programs", tmp_path, "2").splitlines()
+    assert lines[0].startswith("0: ")
+    assert "similarity" in lines[1]
+    assert "class Net(nn.Module):" in lines
+
+
+def test_validate_file(tmp_path: Path) -> None:
+    verdict, trial = run("validate_file", tmp_path).splitlines()
+    assert verdict.startswith("small_net.py: ok")
+    assert trial.startswith("complete: accuracy 0.")
+
+
+def test_validate_file_says_what_is_wrong(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("class Net:\n")
+    assert "parse: " in run("validate_file", tmp_path, str(broken))
+
+
+def test_run_in_sandbox(tmp_path: Path) -> None:
+    lines = [line for line in run("run_in_sandbox", tmp_path).splitlines() if line]
+    outcomes = {line[:13].strip(): line[13:].split()[0] for line in lines}
+    assert outcomes["arithmetic"] == outcomes["environment"] == "ok"
+    assert outcomes["accounts"] == outcomes["network"] == "error"
+    assert outcomes["endless loop"] in {"timeout", "cpu"}
+    assert outcomes["memory"] == "memory"
+    assert outcomes["noise"] == "output"
+    assert outcomes["exit"] == "crash"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
+def test_every_example_explains_itself(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").startswith('"""')
