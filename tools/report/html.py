@@ -1,0 +1,73 @@
+"""``report.json`` and a self-contained ``report.html``."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .model import CampaignReport
+from .plots import plots
+from .text import duration, number, percent, shown
+
+
+class ReportFiles(NamedTuple):
+    """Where a report was written."""
+
+    json: Path
+    html: Path
+
+
+def write_report(report: CampaignReport, folder: Path) -> ReportFiles:
+    """Write ``report.json`` and ``report.html`` into ``folder``, each in one step; their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = ReportFiles(folder / "report.json", folder / "report.html")
+    _write(files.json, report_json(report))
+    _write(files.html, report_html(report))
+    return files
+
+
+def report_json(report: CampaignReport) -> str:
+    """The report as JSON text in ASCII: text of a model may hold what UTF-8 cannot."""
+    return json.dumps(report.model_dump(), indent=1, default=_json_value, allow_nan=False) + "\n"
+
+
+def report_html(report: CampaignReport) -> str:
+    """The report as one HTML page without scripts, which loads nothing. All text of models is escaped."""
+    environment = Environment(
+        loader=PackageLoader(__package__ or "netwright.tools.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=percent, shown=shown, number=number, duration=duration, moment=_moment, pretty=_pretty
+    )
+    drawn = [(plot.title, plot.note, Markup(plot.svg)) for plot in plots(report)]  # made by us, no model text
+    return environment.get_template("report.html.j2").render(report=report, plots=drawn)
+
+
+def _json_value(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"a report holds no {type(value).__name__}")
+
+
+def _moment(value: datetime) -> str:
+    return value.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _pretty(value: Any) -> str:
+    return shown(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def _write(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)

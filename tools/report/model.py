@@ -1,0 +1,180 @@
+"""What a report says, as types: ``report.json`` is exactly this."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from ...memory.types import Frozen, Protocol, Task
+
+
+class Rate(Frozen):
+    """Candidates of a cycle that were valid by a step or an earlier one, with the Wilson interval."""
+
+    count: int
+    rate: float | None
+    low: float | None
+    high: float | None
+
+
+class ValidRates(Frozen):
+    """Valid as the model wrote it; after the deterministic clean-up too; after repair too."""
+
+    generation: Rate
+    cleanup: Rate
+    repair: Rate
+
+
+class Accuracy(Frozen):
+    """The metric of the networks that were trained; ``low`` and ``high`` are the mean's t-interval."""
+
+    n: int
+    mean: float | None
+    low: float | None
+    high: float | None
+    median: float | None
+    best: float | None
+    std: float | None
+
+
+class Share(Frozen):
+    """Trained networks at or above the threshold, with the Wilson interval."""
+
+    count: int
+    share: float | None
+    low: float | None
+    high: float | None
+
+
+class CycleReport(Frozen):
+    """One cycle in numbers.
+
+    Attributes:
+        trained: networks whose trial is complete; each counts in the first cycle that wrote it.
+        failed_trials: trials that ended without a score.
+        duplicates: valid candidates that were not novel; ``duplicates_by`` splits them into ``exact``,
+            ``corpus`` and ``cycle``.
+        corpus: prompt–code pairs after the cycle.
+        seconds: by stage.
+        values: metrics of the trained networks, in slot order.
+    """
+
+    cycle: int
+    state: str
+    adapter: str | None
+    threshold: float | None
+    generated: int
+    valid: ValidRates
+    trained: int
+    failed_trials: int
+    accuracy: Accuracy
+    above_threshold: Share
+    novel: int
+    duplicates: int
+    duplicates_by: dict[str, int]
+    admitted: int
+    corpus: int
+    seconds: dict[str, float]
+    tokens: int
+    values: tuple[float, ...]
+
+
+class CandidateLine(Frozen):
+    """One slot and what came of it: nothing here depends on the clock, so that two runs can be compared."""
+
+    cycle: int
+    slot: int
+    id: str | None
+    valid_by: str
+    novel: bool | None
+    metric: float | None
+    admitted: bool
+
+
+class ErrorCount(Frozen):
+    """How often an error class stopped candidates at a stage; ``example`` is one message of it."""
+
+    stage: str
+    error_class: str
+    count: int
+    example: str
+
+
+class Errors(Frozen):
+    """What stopped candidates: as the model wrote them, and those that stayed invalid to the end."""
+
+    raw: tuple[ErrorCount, ...]
+    final: tuple[ErrorCount, ...]
+
+
+class BestNetwork(Frozen):
+    """One of the best networks, with all it takes to look at it again."""
+
+    id: str
+    name: str
+    cycle: int
+    slot: int
+    metric: float
+    params: int | None
+    flops: int | None
+    origin: str
+    valid_by: str
+    prompt: str
+    code: str
+    jaccard: float | None
+    nearest: str | None
+
+
+class Descent(Frozen):
+    """Where an admitted network comes from.
+
+    Attributes:
+        adapter: path of the adapter that wrote it; ``None`` for the base model.
+        parents: candidates that it was made from.
+        written_as: the candidate that the model first wrote, if clean-up or repair changed it.
+    """
+
+    id: str
+    cycle: int
+    slot: int
+    origin: str
+    metric: float | None
+    adapter: str | None
+    parents: tuple[str, ...]
+    written_as: str | None
+    nearest: str | None
+    jaccard: float | None
+
+
+class Spent(Frozen):
+    """What a campaign spent of its budgets."""
+
+    wall_s: float
+    tokens: int
+    candidates: int
+
+
+class CampaignReport(Frozen):
+    """A campaign in full."""
+
+    campaign: str
+    version: str
+    state: str
+    stop_reason: str | None
+    created: datetime
+    updated: datetime
+    seed: int
+    config: dict[str, Any]
+    task: Task
+    protocol: Protocol
+    protocol_hash: str
+    machine: dict[str, Any]
+    spent: Spent
+    initial_corpus: int
+    cycles: tuple[CycleReport, ...]
+    errors: Errors
+    best: tuple[BestNetwork, ...]
+    lineage: tuple[Descent, ...]
+    candidates: tuple[CandidateLine, ...] = Field(description="every slot of every cycle, in order")
