@@ -127,22 +127,21 @@ def with_missing_imports(text: str) -> str:
     if not _DEFINITION_ANYWHERE.search(code):
         return text
     bound = _bound_names(code)
-    missing = [line for name, line in IMPORTS if name not in bound and _uses(code, name)]
+    # "import torch.nn as nn" names torch and does not use it.
+    body = _IMPORT_LINE.sub("", code)
+    missing = [line for name, line in IMPORTS if name not in bound and _uses(body, name)]
     if not missing:
         return text
     lines = text.split("\n")
-    at = _place_for_imports(code.split("\n"))
+    at = _place_for_imports(lines, _inside_string(text))
     return "\n".join([*lines[:at], *missing, *lines[at:]])
 
 
 _DEFINITION_ANYWHERE = re.compile(rf"^(?:{_DEFINITION.pattern})", re.MULTILINE)
+_IMPORT_LINE = re.compile(r"^[ \t]*(?:import|from)\b[^\n]*", re.MULTILINE)
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n;]+)", re.MULTILINE)
-_FROM_IMPORT = re.compile(
-    r"^[ \t]*from[ \t]+[\w.]+[ \t]+import[ \t]*(?:\(([^)]{0,1000})\)|([^\n(;]+))", re.MULTILINE
-)
-_ASSIGNED = re.compile(
-    r"^[ \t]*(\w+)[ \t]*(?::[^=\n]{1,80})?=(?!=)|\b(?:def|class|for|as)[ \t]+(\w+)", re.MULTILINE
-)
+_FROM_IMPORT = re.compile(r"^[ \t]*from[ \t]+[\w.]+[ \t]+import[ \t]*(?:\(([^)]{0,1000})\)|([^\n(;]+))", re.MULTILINE)
+_ASSIGNED = re.compile(r"^[ \t]*(\w+)[ \t]*(?::[^=\n]{1,80})?=(?!=)|\b(?:def|class|for|as)[ \t]+(\w+)", re.MULTILINE)
 
 
 def _is_prose(line: str) -> bool:
@@ -190,9 +189,9 @@ def _uses(code: str, name: str) -> bool:
     return re.search(rf"(?<![\w.]){name}{tail}", code) is not None
 
 
-def _place_for_imports(code: list[str]) -> int:
+def _place_for_imports(lines: list[str], inside: list[bool]) -> int:
     """Before the first line of code that is not ``from __future__``; docstring and comments stay above."""
-    for at, line in enumerate(code):
-        if _DEFINITION.match(line) and not line.startswith("from __future__"):
+    for at, line in enumerate(lines):
+        if not inside[at] and _DEFINITION.match(line) and not line.startswith("from __future__"):
             return at
     return 0

@@ -79,6 +79,18 @@ def held_out_labels(dataset: str) -> npt.NDArray[np.int64]:
     return labels
 
 
+def on_disk(dataset: str) -> str | None:
+    """Where a data set comes from on this machine without a download, ``None`` if from nowhere."""
+    info = task_info(dataset)
+    if _complete(home_folder("data") / info.dataset):
+        return "prepared in the data directory"
+    if info.dataset == "digits":
+        return "inside scikit-learn"
+    if info.dataset == "fashion-mnist" and DEBIAN_FASHION_MNIST.is_dir():
+        return f"in {DEBIAN_FASHION_MNIST}"
+    return None
+
+
 def _complete(folder: Path) -> bool:
     images = all((folder / "images" / name).is_file() for name in _IMAGE_FILES)
     return images and (folder / "labels" / "test_y.npy").is_file()
@@ -167,7 +179,7 @@ def _read_idx(path: Path) -> Array:
             raw = stream.read()
     except (OSError, EOFError) as error:
         raise DatasetCorrupt(f"cannot read {path}: {error}; reinstall the package that holds it") from error
-    if len(raw) < 8 or raw[:3] != b"\x00\x00\x08" or raw[3] not in (1, 3):
+    if len(raw) < 16 or raw[:3] != b"\x00\x00\x08" or raw[3] not in (1, 3):
         raise DatasetCorrupt(f"{path} is not an idx file of bytes")
     header = 4 + 4 * raw[3]
     shape = tuple(int(n) for n in np.frombuffer(raw[4:header], dtype=">u4"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,9 @@ class Validator:
         """
         request = request_limits or RequestLimits()
         classes = classes_of(task)
-        refused = _refuse(source)
+        refused = refuse(source)
         if refused is not None:
-            return Verdict(
-                ok=False, stage="extract", error_class=refused.error_class, message=refused.message
-            )
+            return Verdict(ok=False, stage="extract", error_class=refused.error_class, message=refused.message)
         payload = {
             "source": source,
             "in_shape": list(task.in_shape),
@@ -114,11 +112,22 @@ class Validator:
         return self.validate(source, task, request_limits)
 
     def validate_many(
-        self, sources: Iterable[str], task: Task, request_limits: RequestLimits | None = None
+        self, sources: Sequence[str], tasks: Task | Sequence[Task], request_limits: RequestLimits | None = None
     ) -> list[Verdict]:
-        """Verdicts in the order of the sources, as many at a time as the sandbox has workers."""
+        """Verdicts in the order of the sources, as many at a time as the sandbox has workers.
+
+        Args:
+            tasks: one for all sources, or one for each.
+        """
+        each = [tasks] * len(sources) if isinstance(tasks, Task) else tasks
+
+        def one(source: str, task: Task) -> Verdict:
+            return self.validate(source, task, request_limits)
+
+        if len(each) != len(sources):
+            raise ValueError(f"{len(sources)} sources and {len(each)} tasks: give one task, or one for each source")
         with ThreadPoolExecutor(max_workers=max(1, self._sandbox.workers)) as pool:
-            return list(pool.map(lambda source: self.validate(source, task, request_limits), sources))
+            return list(pool.map(one, sources, each))
 
 
 def classes_of(task: Task) -> int:
@@ -135,7 +144,7 @@ def classes_of(task: Task) -> int:
     return task.out_shape[0]
 
 
-def _refuse(source: str) -> Stop | None:
+def refuse(source: str) -> Stop | None:
     """What is refused before any sandbox: the text must be something that can be sent there."""
     if not source.strip():
         return Stop("EmptySource", "the source is empty")

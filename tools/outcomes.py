@@ -35,7 +35,7 @@ def stop_of(outcome: Outcome, limits: Limits) -> Stop | None:
         failure = outcome.failure
         return Stop(name(failure.error_class), text(failure.message), line_number(failure.line))
     if outcome.status == "crash":
-        return Stop("Crash", f"the process died{_death(outcome.exit_code)}")
+        return _crash(outcome, limits)
     known = {
         "timeout": ("Timeout", f"more than {limits.wall_s:g} seconds of wall time"),
         "cpu": ("CpuLimit", f"more than {limits.cpu_s:g} seconds of CPU time"),
@@ -85,12 +85,14 @@ def line_number(value: object) -> int | None:
     return count(value, MAX_LINE) or None
 
 
-def _death(exit_code: int | None) -> str:
-    if exit_code is None:
-        return ""
-    if exit_code < 0:
-        try:
-            return f" by {signal.Signals(-exit_code).name}"
-        except ValueError:
-            return f" by signal {-exit_code}"
-    return f" with exit code {exit_code}"
+def _crash(outcome: Outcome, limits: Limits) -> Stop:
+    """The process is gone: by the limit of processes, by a signal, by ``os._exit``."""
+    if outcome.failure is not None and outcome.failure.error_class == "ProcessesExceeded":
+        return Stop("ProcessLimit", f"more than {limits.processes} processes or threads")
+    code = outcome.exit_code
+    if code is None:
+        return Stop("Crash", "the process died")
+    if code >= 0:
+        return Stop("Crash", f"the process ended itself with exit code {code}")
+    known = {member.value: member.name for member in signal.Signals}
+    return Stop("Crash", f"the process died by {known.get(-code, f'signal {-code}')}")

@@ -8,9 +8,7 @@ from ..memory.types import Protocol
 from .tasks import task_info
 
 # digits-1ep: this project's own quick protocol for the embedded data set (1,437 images, 45 batches).
-_DIGITS_1EP = Protocol(
-    name="digits-1ep", epochs=1, batch=32, lr=0.01, momentum=0.9, seed=0, time_limit_s=60.0
-)
+_DIGITS_1EP = Protocol(name="digits-1ep", epochs=1, batch=32, lr=0.01, momentum=0.9, seed=0, time_limit_s=60.0)
 
 # lemur-1ep: one epoch is the performance signal of "From Memorization to Creativity", section 3.2, which
 # leaves out the optimiser's constants; they are those of the one-epoch runs in "LEMUR 2", section 2.2.7
@@ -20,9 +18,7 @@ _LEMUR_1EP = Protocol(name="lemur-1ep", epochs=1, batch=64, lr=0.01, momentum=0.
 
 # lemur-quick: lemur-1ep on 10,000 training images, for machines with no GPU. On Fashion-MNIST its ranking of
 # small networks agrees with the whole first epoch to a Spearman correlation of about 0.87.
-_LEMUR_QUICK = _LEMUR_1EP.model_copy(
-    update={"name": "lemur-quick", "train_limit": 10_000, "time_limit_s": 240.0}
-)
+_LEMUR_QUICK = _LEMUR_1EP.model_copy(update={"name": "lemur-quick", "train_limit": 10_000, "time_limit_s": 240.0})
 
 _KNOWN = {known.name: known for known in (_DIGITS_1EP, _LEMUR_1EP, _LEMUR_QUICK)}
 TRANSFORMS = ("normalise",)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..memory.types import Protocol, Task, Trial, candidate_id
-from ..sandbox.protocol import Job, Limits, Outcome, Sandbox, WorkerImage
+from ..sandbox.protocol import Job, Limits, Sandbox, WorkerImage
 from . import outcomes
 from .datasets import held_out_labels, prepare
 from .execution import PAYLOAD, PRELOAD, SEED_ENVIRONMENT, classes_of
@@ -79,11 +79,19 @@ class Evaluator:
                 f"task {task.id} has shapes {task.in_shape} → {task.out_shape}, its data set has "
                 f"{info.in_shape} → ({info.classes},)"
             )
+        trial = Trial(candidate_id=candidate_id(source), task_id=task.id, protocol_hash=protocol.hash, state="failed")
+        refused = refuse(source)
+        if refused is not None:
+            return _failed(trial, refused, "extract")
         labels = held_out_labels(info.dataset)[: protocol.test_limit]
         limits = self._limits(protocol, info, len(labels))
         payload = _payload(source, info, protocol, len(labels))
-        job = Job(handler="train.run", payload=payload, data=info.dataset, limits=limits)
-        return _trial(self._sandbox.run(job), limits, candidate_id(source), task, protocol, labels)
+        outcome = self._sandbox.run(Job(handler="train.run", payload=payload, data=info.dataset, limits=limits))
+        trial = trial.model_copy(update={"cpu_s": outcome.cpu_s, "wall_s": outcome.wall_s})
+        stop = outcomes.stop_of(outcome, limits)
+        if stop is not None:
+            return _failed(trial, stop, outcome.note)
+        return _finished(trial, outcome.result, protocol, info, labels)
 
     def _limits(self, protocol: Protocol, info: TaskInfo, tests: int) -> Limits:
         kept = protocol.epochs if _every_epoch(protocol, info, tests) else 1
@@ -127,51 +135,32 @@ def _every_epoch(protocol: Protocol, info: TaskInfo, tests: int) -> bool:
     return protocol.epochs * _logits_bytes(info, tests) <= _MAX_LOGITS_BYTES
 
 
-def _trial(
-    outcome: Outcome,
-    limits: Limits,
-    candidate: str,
-    task: Task,
-    protocol: Protocol,
-    labels: npt.NDArray[np.int64],
-) -> Trial:
-    def trial(**fields: Any) -> Trial:
-        return Trial(
-            candidate_id=candidate,
-            task_id=task.id,
-            protocol_hash=protocol.hash,
-            cpu_s=outcome.cpu_s,
-            wall_s=outcome.wall_s,
-            **fields,
-        )
+def _failed(trial: Trial, stop: Stop, stage: object) -> Trial:
+    """A failed trial has a reason and the stage where it happened, and never a score."""
+    where = outcomes.text(stage, 40)
+    message = f"{where}: {stop.message}" if where else stop.message
+    return trial.model_copy(update={"state": "failed", "error_class": stop.error_class, "message": message})
 
-    def failed(stop: Stop, stage: object) -> Trial:
-        where = outcomes.text(stage, 40)
-        message = f"{where}: {stop.message}" if where else stop.message
-        return trial(state="failed", error_class=stop.error_class, message=message)
 
-    stop = outcomes.stop_of(outcome, limits)
-    if stop is not None:
-        return failed(stop, outcome.note)
-    result = outcome.result
+def _finished(trial: Trial, result: object, protocol: Protocol, info: TaskInfo, labels: npt.NDArray[np.int64]) -> Trial:
+    """The trial that a handler's result tells of, scored here."""
     if not isinstance(result, dict) or not isinstance(result.get("ok"), bool):
-        return failed(outcomes.forged("no trial in it"), outcome.note)
+        return _failed(trial, outcomes.forged("no trial in it"), None)
     if not result["ok"]:
         message = outcomes.text(result.get("message"))
         line = outcomes.line_number(result.get("line"))
         told = Stop(outcomes.name(result.get("error_class")), f"{message} (line {line})" if line else message)
-        return failed(told, result.get("stage"))
+        return _failed(trial, told, result.get("stage"))
     try:
-        epochs = _score(result.get("epochs"), protocol.epochs, labels, task.out_shape[0])
+        epochs = _score(result.get("epochs"), protocol.epochs, labels, info.classes)
     except _Forged as error:
-        return failed(outcomes.forged(str(error)), outcome.note)
+        return _failed(trial, outcomes.forged(str(error)), None)
     peak = outcomes.number(result.get("peak_mb"))
-    return trial(state="complete", metric=epochs[-1]["accuracy"], epochs=epochs, peak_mb=peak)
+    update = {"state": "complete", "metric": epochs[-1]["accuracy"], "epochs": epochs, "peak_mb": peak}
+    return trial.model_copy(update=update)
 
 
-def _score(
-    told: object, epochs: int, labels: npt.NDArray[np.int64], classes: int
-) -> tuple[dict[str, Any], ...]:
+def _score(told: object, epochs: int, labels: npt.NDArray[np.int64], classes: int) -> tuple[dict[str, Any], ...]:
     """Epochs with their accuracy, computed here from logits.
 
     Raises:

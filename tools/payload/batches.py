@@ -78,9 +78,7 @@ class Batches:
         order = self._index[torch.randperm(len(self._index), generator=generator)]
         for part in torch.split(order, self.batch_size)[: len(self)]:
             if self._left == 0:
-                raise ProtocolError(
-                    "learn() asked for more than one pass over the training data in one epoch"
-                )
+                raise ProtocolError("learn() asked for more than one pass over the training data in one epoch")
             self._left -= 1
             images = self.dataset.x.index_select(0, part)
             yield self.dataset.normalised(images), self.dataset.y.index_select(0, part)

@@ -179,9 +179,7 @@ def check_output(output: object, batch: int, classes: int) -> torch.Tensor:
         ContractError: another type, shape or dtype.
     """
     if not isinstance(output, torch.Tensor):
-        raise ContractError(
-            f"forward() returned {type(output).__name__}, expected a tensor ({batch}, {classes})"
-        )
+        raise ContractError(f"forward() returned {type(output).__name__}, expected a tensor ({batch}, {classes})")
     if tuple(output.shape) != (batch, classes):
         raise ContractError(f"forward() returned shape {tuple(output.shape)}, expected ({batch}, {classes})")
     if not output.dtype.is_floating_point:
@@ -195,13 +193,9 @@ def _hyperparameters(module: types.ModuleType) -> tuple[str, ...]:
         raise ContractError("there is no function supported_hyperparameters()")
     names = function()
     if not isinstance(names, set | frozenset | list | tuple):
-        raise ContractError(
-            f"supported_hyperparameters() returned {type(names).__name__}, expected a set of names"
-        )
+        raise ContractError(f"supported_hyperparameters() returned {type(names).__name__}, expected a set of names")
     if len(names) > MAX_HYPERPARAMETERS:
-        raise ContractError(
-            f"supported_hyperparameters() returned {len(names)} names, at most {MAX_HYPERPARAMETERS}"
-        )
+        raise ContractError(f"supported_hyperparameters() returned {len(names)} names, at most {MAX_HYPERPARAMETERS}")
     if not all(isinstance(name, str) for name in names):
         raise ContractError("supported_hyperparameters() returned something that is not a name")
     return tuple(sorted(names))

@@ -28,9 +28,7 @@ TEST_BATCH = 250
 CPU = torch.device("cpu")
 
 
-def run(
-    payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[str], None]
-) -> dict[str, Any]:
+def run(payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[str], None]) -> dict[str, Any]:
     """Train one candidate. Never raises for what the candidate does.
 
     Returns:
@@ -56,9 +54,7 @@ def run(
 
 
 class _Training:
-    def __init__(
-        self, payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[str], None]
-    ) -> None:
+    def __init__(self, payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[str], None]) -> None:
         self._payload = payload
         self._data = data
         self._note = note

@@ -28,9 +28,7 @@ LEARN_BATCHES = 2
 CPU = torch.device("cpu")
 
 
-def run(
-    payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[str], None]
-) -> dict[str, Any]:
+def run(payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[str], None]) -> dict[str, Any]:
     """Validate one candidate. Never raises for what the candidate does.
 
     Returns:
