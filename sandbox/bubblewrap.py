@@ -155,9 +155,9 @@ class BubblewrapSandbox(WorkerPool):
         seen = outcome.result
         allowed = set(_variables(self._layout, self._image)) | {"PWD", "LC_CTYPE"}
         faults = {
-            "it has a network": any(self._interfaces() - {"lo"}) or seen["internet_socket"] == "allowed",
+            "it has a network": self._given("interfaces") > {"lo"} or seen["internet_socket"] == "allowed",
             "it runs as root": seen["uid"] == 0,
-            "its environment is not clean": bool(set(seen["environment"]) - allowed),
+            "its environment is not clean": not self._given("environment") <= allowed,
             "it has no process namespace of its own": seen["pid"] > 2,
             "system calls are not filtered": seen["seccomp"] != 2 or seen["no_new_privs"] != 1,
             "it can make namespaces": seen["namespaces"] == "allowed",
@@ -168,8 +168,8 @@ class BubblewrapSandbox(WorkerPool):
         if broken:
             raise SandboxUnavailable(self._explain(f"the self-check found that {'; '.join(broken)}"))
 
-    def _interfaces(self) -> set[str]:
-        return {name for worker in self._alive.values() for name in worker.readiness["interfaces"]}
+    def _given(self, what: str) -> set[str]:
+        return {name for worker in self._alive.values() for name in worker.readiness[what]}
 
 
 def _variables(arrangement: Layout, image: WorkerImage) -> dict[str, str]:

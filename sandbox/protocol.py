@@ -79,14 +79,16 @@ class WorkerImage:
     Attributes:
         handlers: folder of plain Python modules, put first on the worker's ``sys.path``. A handler is a
             function ``(payload: dict, data: dict[str, torch.Tensor], note: Callable[[str], None]) -> dict``.
-        preload: modules imported before the first fork.
+        preload: modules imported before the first fork. The modules of ``handlers`` are imported as well.
+            ``torch._dynamo`` is among the defaults because the first step of any torch optimizer imports it,
+            which would cost each fork two CPU seconds.
         data: data set name -> folder of ``*.npy`` files; each is loaded once, as a read-only tensor named by
             its stem, and shared by all forks.
         seed_environment: extra environment variables of the worker (never secrets).
     """
 
     handlers: Path
-    preload: tuple[str, ...] = ("torch", "numpy")
+    preload: tuple[str, ...] = ("torch", "numpy", "torch._dynamo")
     data: Mapping[str, Path] = field(default_factory=dict)
     seed_environment: Mapping[str, str] = field(default_factory=dict)
 

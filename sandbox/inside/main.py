@@ -34,6 +34,7 @@ def main() -> None:
         if not isolating:
             kernel.die_with_parent()
             kernel.adopt_orphans()
+        readiness = _readiness()
         data = _load(configuration)
         _require_one_thread()
         gc.collect()
@@ -41,7 +42,7 @@ def main() -> None:
         setting = job.Setting(
             isolating, bytes(seccomp) or None, bool(configuration["gauge_memory"]), control[0]
         )
-        wire.send(control[1], _readiness())
+        wire.send(control[1], readiness)
         while True:
             header, payload = wire.receive(control[0], _MAX_PAYLOAD)
             resident = data.get(header["data"], {}) if header["data"] is not None else {}
@@ -107,12 +108,10 @@ def _require_one_thread() -> None:
 
 
 def _readiness() -> dict[str, Any]:
+    """What was given to the worker, before a module that it imports can add anything."""
     with open("/proc/self/net/dev") as stream:
         interfaces = [line.split(":")[0].strip() for line in stream if ":" in line]
     return {
-        "ready": True,
-        "uid": os.getuid(),
         "interfaces": interfaces,
         "environment": sorted(os.environ),
-        "address_space": jail.address_space(),
     }

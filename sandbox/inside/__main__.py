@@ -1,5 +1,0 @@
-"""``python -m inside`` starts the warm worker."""
-
-from .main import main
-
-main()
