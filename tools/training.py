@@ -15,7 +15,7 @@ from ..memory.types import Protocol, Task, Trial, candidate_id
 from ..sandbox.protocol import Job, Limits, Sandbox, WorkerImage
 from . import outcomes
 from .datasets import held_out_labels, prepare
-from .execution import PAYLOAD, PRELOAD, SEED_ENVIRONMENT, classes_of
+from .execution import PAYLOAD, PRELOAD, SEED_ENVIRONMENT, classes_of, refuse
 from .outcomes import Stop
 from .protocols import TRANSFORMS
 from .tasks import TaskInfo, task_info
