@@ -19,9 +19,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> PreTrainedTokenizerFa
     return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
-@pytest.mark.parametrize(
-    "text", [SOURCE, "tab\there", "ünï—code 漢字 🙂", "  \n\n    x = 1\r\n", "<b> 3.14e-2"]
-)
+@pytest.mark.parametrize("text", [SOURCE, "tab\there", "ünï—code 漢字 🙂", "  \n\n    x = 1\r\n", "<b> 3.14e-2"])
 def test_any_text_comes_back_to_the_byte(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
 

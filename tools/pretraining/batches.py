@@ -62,9 +62,7 @@ class BatchOrder:
 
     def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
         if len(lengths) < batch:
-            raise ValueError(
-                f"{len(lengths)} programs cannot fill one batch of {batch}; give a larger corpus"
-            )
+            raise ValueError(f"{len(lengths)} programs cannot fill one batch of {batch}; give a larger corpus")
         self._lengths = lengths
         self._batch = batch
         self._seed = seed

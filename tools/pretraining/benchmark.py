@@ -13,8 +13,9 @@ from scipy.stats import binomtest
 
 from ...memory.shingles import shingles
 from ...memory.types import Task, Verdict, candidate_id
-from ..generators.corpus import Program
-from ..generators.headers import Header, bucket_of, held_out_headers
+from ..generators.headers import Header, bucket_of
+from ..generators.programs import Program
+from ..generators.wishes import held_out_headers
 from ..sampling import Completion, LanguageModel
 from .tokenizer import conversation
 

@@ -12,13 +12,13 @@ from .tokenizer import CONTEXT
 
 
 class NanoShape(BaseModel):
-    """Size of the decoder. The defaults give 2.6 million parameters with 1,024 tied embeddings."""
+    """Size of the decoder. The defaults give 2.1 million parameters with 1,024 tied embeddings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hidden: int = Field(default=192, gt=0)
     intermediate: int = Field(default=576, gt=0)
-    layers: int = Field(default=5, gt=0)
+    layers: int = Field(default=4, gt=0)
     heads: int = Field(default=6, gt=0, description="head size hidden/heads; vLLM on CPU takes 32")
 
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from ..generators.corpus import Program, build_corpus, read_corpus
+from ..generators.corpus import build_corpus, read_corpus
+from ..generators.programs import Program
 from ..sampling import load_language_model
 from .batches import encode, fingerprint
 from .benchmark import Validate, benchmark_model

@@ -130,9 +130,7 @@ def tables(reports: Sequence[TrainingReport]) -> str:
             raise ValueError(f"the report of seed {report.seed} has no benchmark; run the benchmark first")
         shares = (table.valid, table.distinct, table.copies, table.near_copies, table.right_size)
         cells = [str(report.seed), *map(_percent, shares), f"{report.steps:,}", f"{report.tokens:,}"]
-        lines.append(
-            "| " + " | ".join([*cells, f"{report.cpu_s / 60:.1f}", f"{table.programs_per_s:.1f}"]) + " |"
-        )
+        lines.append("| " + " | ".join([*cells, f"{report.cpu_s / 60:.1f}", f"{table.programs_per_s:.1f}"]) + " |")
     lines += ["", "Loss in nats per token of the program, mean of the steps since the row above:", ""]
     lines += _curve_table(reports)
     lines += ["", "What stopped the invalid samples:", ""]

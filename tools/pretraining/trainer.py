@@ -22,6 +22,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from .batches import BatchOrder, Document, collate, encode, fingerprint
 from .model import NanoShape, build_model
+from .muon import Muon
 from .tokenizer import train_tokenizer
 
 CHECKPOINT = "checkpoint.pt"
@@ -34,9 +35,11 @@ class PretrainSettings(BaseModel):
 
     seed: int = 0
     steps: int = Field(default=1600, ge=1)
-    batch: int = Field(default=16, ge=1)
-    lr: float = Field(default=2e-3, gt=0)
-    betas: tuple[float, float] = (0.9, 0.95)
+    batch: int = Field(default=8, ge=1)
+    lr: float = Field(default=2e-3, gt=0, description="AdamW's rate: embeddings and norms")
+    betas: tuple[float, float] = Field(default=(0.9, 0.95), description="AdamW's")
+    muon_lr: float = Field(default=4e-3, gt=0, description="Muon's rate: the layers' matrices")
+    momentum: float = Field(default=0.95, ge=0, lt=1, description="Muon's")
     weight_decay: float = Field(default=0.05, ge=0)
     clip: float = Field(default=1.0, gt=0)
     warmup: int = Field(default=20, ge=0, description="steps of linear warm-up")
@@ -78,14 +81,27 @@ class Trained(NamedTuple):
 
 
 def rate(settings: PretrainSettings, step: int) -> float:
-    """Learning rate of ``step`` (from 0): warm-up, constant, then linear down to ``final``."""
+    """Share of the full learning rates at ``step`` (from 0): warm-up, constant, linear down to ``final``."""
     if step < settings.warmup:
-        return settings.lr * (step + 1) / settings.warmup
+        return (step + 1) / settings.warmup
     start = settings.decay_from * settings.steps
     if step < start:
-        return settings.lr
+        return 1.0
     done = (step - start) / max(1.0, settings.steps - 1 - start)
-    return settings.lr * (1 - (1 - settings.final) * min(1.0, done))
+    return 1 - (1 - settings.final) * min(1.0, done)
+
+
+def optimizers(model: LlamaForCausalLM, settings: PretrainSettings) -> tuple[Muon, torch.optim.AdamW]:
+    """Muon for the matrices inside the layers, AdamW for the tied embeddings and the norms."""
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        inner = parameter.ndim == 2 and ".layers." in name
+        (matrices if inner else others).append(parameter)
+    decay = settings.weight_decay
+    return (
+        Muon(matrices, lr=settings.muon_lr, momentum=settings.momentum, weight_decay=decay),
+        torch.optim.AdamW(others, lr=settings.lr, betas=settings.betas, weight_decay=decay, fused=True),
+    )
 
 
 def native_bf16() -> bool:
@@ -108,9 +124,7 @@ def train(
     """
     tokenizer = train_tokenizer(f"{header}\n{source}" for header, source in pairs)
     documents = encode(tokenizer, pairs)
-    run = _Run(
-        settings, documents, build_model(tokenizer, settings.shape, settings.seed), tokenizer.pad_token_id
-    )
+    run = _Run(settings, documents, build_model(tokenizer, settings.shape, settings.seed), tokenizer.pad_token_id)
     checkpoint = folder / CHECKPOINT
     key = f"{settings.key} {fingerprint(pairs)}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,13 +161,7 @@ class _Run:
         self.model = model
         self.pad = pad
         self.order = BatchOrder([len(d.tokens) for d in documents], settings.batch, settings.seed)
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(),
-            lr=settings.lr,
-            betas=settings.betas,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        self.optimizers = optimizers(model, settings)
         self.bf16 = native_bf16()
         self.step = 0
         self.tokens = 0
@@ -164,16 +172,19 @@ class _Run:
     def advance(self) -> float:
         """One optimizer step; returns its loss in nats per token."""
         cpu, wall = time.process_time(), time.monotonic()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.settings, self.step)
+        share = rate(self.settings, self.step)
+        for optimizer, full in zip(self.optimizers, (self.settings.muon_lr, self.settings.lr), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = full * share
         inputs, labels = collate([self.documents[i] for i in self.order[self.step]], self.pad)
         self.model.train()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
             loss = self.model(input_ids=inputs, labels=labels, use_cache=False).loss
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         value = float(loss.detach())
         if not math.isfinite(value):
             raise ArithmeticError(f"the loss became {value} at step {self.step}; lower the learning rate")
@@ -189,7 +200,7 @@ class _Run:
         state: dict[str, Any] = {
             "key": key,
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "step": self.step,
             "tokens": self.tokens,
             "cpu_s": self.cpu_s,
@@ -208,7 +219,8 @@ class _Run:
                 f"{path} was written with other settings or another corpus; delete it or name another folder"
             )
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.step, self.tokens = state["step"], state["tokens"]
         self.cpu_s, self.wall_s, self.losses = state["cpu_s"], state["wall_s"], state["losses"]
 
