@@ -1,0 +1,128 @@
+"""Tuning a causal language model on prompt–code pairs: TRL's SFTTrainer with a peft LoRA adapter.
+
+The same pairs, configuration and seed give bit-identical adapter weights on one thread, in any process,
+whatever it did before. Importing this module is cheap; TRL is imported by the first tune.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from .finetuning_config import PROJECTIONS, LoraSettings, TuneConfig, TuneProgress, TuneReport
+from .finetuning_plan import Message, TuningPair, Weighting, plan_batches, rank_weights
+from .finetuning_trainer import build_trainer, save_adapter, tuning_process
+
+__all__ = [
+    "PROJECTIONS",
+    "LoraSettings",
+    "Message",
+    "TuneConfig",
+    "TuneProgress",
+    "TuneReport",
+    "TuningPair",
+    "Weighting",
+    "plan_batches",
+    "rank_weights",
+    "tune",
+]
+
+
+def tune(
+    base_folder: Path,
+    pairs: Sequence[TuningPair],
+    replay_pairs: Sequence[TuningPair],
+    out_dir: Path,
+    *,
+    config: TuneConfig,
+    seed: int,
+    start_adapter: Path | None = None,
+    progress: Callable[[TuneProgress], None] | None = None,
+) -> TuneReport:
+    """Tunes a LoRA adapter on the pairs and writes it to ``out_dir`` in peft's format.
+
+    Nothing is checkpointed: an interrupted tune is redone from its inputs. An exception of ``progress`` ends
+    the tune. Torch's thread count and all random states are as before afterwards.
+
+    Args:
+        base_folder: Hugging Face folder of the base model, with its tokenizer and chat template.
+        pairs: the admitted pairs. replay_pairs: pairs of the initial corpus, against forgetting.
+        out_dir: made when missing; must be empty. The caller renames it into place.
+        start_adapter: go on from this adapter instead of a fresh one.
+
+    Raises:
+        ValueError: no pairs, a sequence plan that cannot be, or an ``out_dir`` that is not empty.
+        FileNotFoundError: no model in ``base_folder`` or no adapter in ``start_adapter``.
+        ImportError: the optimizer needs a package that is missing; the message names it.
+    """
+    started = time.perf_counter()
+    _check(base_folder, out_dir, start_adapter, config)
+    steps = config.planned_steps(len(pairs))
+    order = plan_batches(
+        pairs,
+        replay_pairs,
+        steps=steps,
+        batch=config.batch * config.accumulation,
+        replay=config.replay,
+        weight=config.weight,
+        seed=seed,
+    )
+    scratch = Path(tempfile.mkdtemp(prefix="netwright-tune-"))
+    try:
+        with tuning_process(config.threads):
+            trainer = build_trainer(
+                base_folder,
+                order,
+                scratch,
+                config=config,
+                steps=steps,
+                seed=seed,
+                start_adapter=start_adapter,
+                progress=progress,
+            )
+            training_started = time.perf_counter()
+            trainer.train()
+            training = time.perf_counter() - training_started
+            save_adapter(trainer, base_folder, out_dir)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
+    edge = max(1, len(losses) // 10)
+    report = TuneReport(
+        steps=trainer.state.global_step,
+        pairs=len(pairs),
+        replay_pairs=len(replay_pairs),
+        loss_first=float(np.mean(losses[:edge])),
+        loss_last=float(np.mean(losses[-edge:])),
+        losses=losses,
+        tokens=sum(len(ids) for ids in trainer.train_dataset["input_ids"]),
+        trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        seconds=time.perf_counter() - started,
+        seconds_training=training,
+        seed=seed,
+        config=config,
+    )
+    (out_dir / "tune.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return report
+
+
+def _check(base_folder: Path, out_dir: Path, start_adapter: Path | None, config: TuneConfig) -> None:
+    """Fails before anything is loaded if the tune cannot be done."""
+    if not (base_folder / "config.json").is_file():
+        raise FileNotFoundError(f"no model in {base_folder}: config.json is missing; name a Hugging Face model folder")
+    if start_adapter is not None and not (start_adapter / "adapter_config.json").is_file():
+        raise FileNotFoundError(f"no adapter in {start_adapter}: adapter_config.json is missing")
+    if config.optimizer == "paged_adamw_8bit" and find_spec("bitsandbytes") is None:
+        raise ImportError(
+            "the optimizer paged_adamw_8bit needs bitsandbytes: pip install bitsandbytes, "
+            "or set tune.optimizer=adamw_torch"
+        )
+    out_dir.mkdir(parents=True, exist_ok=True)
+    if any(out_dir.iterdir()):
+        raise ValueError(f"{out_dir} is not empty; give tune() a fresh folder and rename it afterwards")
