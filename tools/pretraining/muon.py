@@ -27,7 +27,7 @@ def orthogonalise(matrix: torch.Tensor) -> torch.Tensor:
         matrix: two-dimensional, float32.
     """
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x = wide / (wide.norm() + 1e-7)
+    x: torch.Tensor = wide / (wide.norm() + 1e-7)
     for _ in range(_ITERATIONS):
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=_B, alpha=_C), x, beta=_A)

@@ -93,7 +93,8 @@ def rate(settings: PretrainSettings, step: int) -> float:
 
 def optimizers(model: LlamaForCausalLM, settings: PretrainSettings) -> tuple[Muon, torch.optim.AdamW]:
     """Muon for the matrices inside the layers, AdamW for the tied embeddings and the norms."""
-    matrices, others = [], []
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         inner = parameter.ndim == 2 and ".layers." in name
         (matrices if inner else others).append(parameter)
