@@ -51,3 +51,10 @@ def test_run_in_sandbox(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
 def test_every_example_explains_itself(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith('"""')
+
+
+def test_design_with_script(tmp_path: Path) -> None:
+    printed = run("design_with_script", tmp_path)
+    assert "repair 1: forward: RuntimeError" in printed
+    assert "→ ok" in printed
+    assert "valid through backward (by repair)" in printed
