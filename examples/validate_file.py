@@ -1,4 +1,4 @@
-"""Judge a file in the sandbox, then train it once: ``python examples/validate_file.py [FILE]``."""
+"""Judge files in the sandbox and train each valid one once: ``python examples/validate_file.py [FILE]...``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from netwright.tools.tasks import task
 from netwright.tools.training import Evaluator, evaluation_image
 
 
-def main(path: Path) -> None:
+def main(paths: list[Path]) -> None:
     digits = task("digits")
     with open_sandbox("bubblewrap", evaluation_image(["digits"]), workers=1) as sandbox:
-        verdict = Validator(sandbox).validate_file(path, digits)
-        print(f"{path.name}: {verdict.reason}, {verdict.params} parameters, {verdict.flops} FLOPs")
-        if verdict.ok:
-            trial = Evaluator(sandbox).train(read_source(path), digits, default_protocol("digits"))
-            print(f"{trial.state}: {digits.metric} {trial.metric}, {trial.cpu_s:.1f} CPU seconds")
+        for path in paths:
+            verdict = Validator(sandbox).validate_file(path, digits)
+            print(f"{path.name}: {verdict.reason}, {verdict.params} parameters, {verdict.flops} FLOPs")
+            if verdict.ok:
+                trial = Evaluator(sandbox).train(read_source(path), digits, default_protocol("digits"))
+                print(f"{trial.state}: {digits.metric} {trial.metric}, {trial.cpu_s:.1f} CPU seconds")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("small_net.py"))
+    main([Path(name) for name in sys.argv[1:]] or [Path(__file__).with_name("small_net.py")])
