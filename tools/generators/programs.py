@@ -1,8 +1,7 @@
 """Random programs: full network files written from textbook priors.
 
 A style's builder draws every choice from its own seeded generator and scales with one number, the width; the
-width is then adjusted until the true parameter count lies in the wanted bucket. Parameters and
-multiply-adds are counted on torch's meta device, where a program is built and run without memory.
+width is then adjusted until the true parameter count lies in the wanted bucket.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from torch import nn
 from .assembly import Draft
 from .convolutional import convnext, dense, depthwise, inception, plain, residual, squeeze_excite
 from .headers import Header, Shape, bucket_bounds, bucket_of
+from .sizing import measure
 from .tokens import attention, mixer, mlp
 from .vocabulary import init_lines, training_lines
 from .wishes import complete_header
@@ -47,7 +47,7 @@ class Program:
         header: the header it is shown under; may say ``any``.
         params: true number of parameters.
         style: the style it is written in, also where the header says ``any``.
-        macs: multiply-adds of the convolutions and linear layers in a forward pass of one image.
+        macs: multiply-adds of the convolutions, linear and attention layers in a forward pass of one image.
     """
 
     source: str
@@ -112,34 +112,6 @@ def build_network(source: str, shape: Shape, classes: int) -> nn.Module:
     return net
 
 
-def count_params(net: nn.Module) -> int:
-    """Number of parameters."""
-    return sum(p.numel() for p in net.parameters())
-
-
-def count_macs(net: nn.Module, shape: Shape) -> int:
-    """Multiply-adds of the convolutions and linear layers in a forward pass of one image of ``shape``."""
-    total = 0
-
-    def add(module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> None:
-        nonlocal total
-        weight = module.weight
-        assert isinstance(weight, torch.Tensor)
-        features = output.shape[1] if weight.dim() == 4 else output.shape[-1]
-        total += output.numel() // output.shape[0] // features * weight.numel()
-
-    handles = [
-        module.register_forward_hook(add)
-        for module in net.modules()
-        if isinstance(module, (nn.Conv2d, nn.Linear))
-    ]
-    with torch.no_grad():
-        net(torch.zeros(2, *shape))
-    for handle in handles:
-        handle.remove()
-    return total
-
-
 def most_macs(shape: Shape) -> int:
     """The most multiply-adds per image that an author's patience allows; grows with the image's side.
 
@@ -148,17 +120,16 @@ def most_macs(shape: Shape) -> int:
     return int(3e6 * (shape[1] * shape[2] / 64) ** 0.7)
 
 
-def _fit(style: str, seed: int, header: Header, bucket: str) -> tuple[str, nn.Module, int] | None:
+def _fit(style: str, seed: int, header: Header, bucket: str) -> Program | None:
     """A program of these choices whose parameters lie in ``bucket``, by adjusting the width; or ``None``."""
     low, high = bucket_bounds(bucket)
     target = math.exp(random.Random(seed).uniform(math.log(max(low, 800)), math.log(high)))
     width = min(160.0, max(4.0, 10.0 * math.sqrt(target / 10_000)))
     for _ in range(4):
         source = write_source(style, seed, header.in_shape, width)
-        net = build_network(source, header.in_shape, header.classes)
-        params = count_params(net)
+        params, macs = measure(compile(source, "<generated>", "exec"), header.in_shape, header.classes)
         if low <= params <= high:
-            return source, net, params
+            return Program(source, header, params, style, macs)
         before = width
         width = min(320.0, max(3.0, width * (target / params) ** 0.6))
         if width == before:
@@ -180,12 +151,8 @@ def random_program(rng: random.Random, wish: Header, tries: int = 60) -> Program
     for _ in range(tries):
         full = complete_header(rng, wish)
         found = _fit(full.style, rng.getrandbits(48), full, full.bucket)
-        if found is None:
-            continue
-        source, net, params = found
-        macs = count_macs(net, wish.in_shape)
-        if macs <= most_macs(wish.in_shape):
-            return Program(source, wish, params, full.style, macs)
+        if found is not None and found.macs <= most_macs(wish.in_shape):
+            return replace(found, header=wish)
     raise ValueError(
         f"no program found for {wish.render()!r} in {tries} tries; choose another bucket or style"
     )

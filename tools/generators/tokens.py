@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 from .assembly import Draft
 from .convolutional import block_class
@@ -138,7 +139,7 @@ def mlp(rng: random.Random, shape: Shape, width: float) -> Draft:
     else:
         names = ["n", *map(str, widths)]
         layers = [*first, "nn.Flatten()"]
-        for c, k in zip(names, names[1:], strict=False):
+        for c, k in pairwise(names):
             layers += layer(c, k)
         lines = [n, *sequential("net", [*layers, f"nn.Linear({names[-1]}, out_shape[0])"])]
     return Draft([], lines, ["return self.net(x)"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 
 from .headers import (
@@ -22,16 +23,16 @@ PARAMS_ANY_SHARE = 0.2
 # First and last bucket that a style reaches within the limits on width, depth and multiply-adds, by style,
 # for the inputs in the order of INPUTS.
 _REACH: dict[str, str] = {
-    "plain": "04 04 04 04 04 04 13",
-    "residual": "14 14 14 14 05 04 13",
-    "depthwise": "04 04 04 04 04 04 13",
-    "inception": "04 04 04 14 04 14 13",
-    "dense": "03 03 12 13 03 03 12",
-    "se": "04 13 13 14 04 04 13",
-    "convnext": "05 05 05 05 05 05 05",
-    "mixer": "03 04 05 05 04 05 14",
-    "attention": "04 05 15 15 04 05 05",
-    "mlp": "05 05 15 15 05 15 25",
+    "plain": "05 05 05 15 05 05 04",
+    "residual": "04 04 03 05 05 04 04",
+    "depthwise": "04 05 05 05 05 05 05",
+    "inception": "04 05 04 05 05 04 04",
+    "dense": "13 03 13 13 03 13 13",
+    "se": "04 04 04 04 04 05 14",
+    "convnext": "04 05 05 05 05 05 05",
+    "mixer": "04 05 05 05 05 05 15",
+    "attention": "04 05 05 15 05 05 15",
+    "mlp": "05 05 15 15 05 05 25",
 }
 
 
@@ -50,14 +51,15 @@ def feasible_buckets(in_shape: Shape, classes: int, style: str) -> tuple[str, ..
     return BUCKETS[first : last + 1]
 
 
-def combinations(in_shape: Shape, classes: int, *, held_out: bool = False) -> list[Header]:
+@functools.lru_cache(maxsize=256)
+def combinations(in_shape: Shape, classes: int, *, held_out: bool = False) -> tuple[Header, ...]:
     """Complete headers that the generator can fill for these shapes: those of the corpus, or the held-out."""
     headers = (
         Header(in_shape, classes, bucket, style)
         for style in STYLES
         for bucket in feasible_buckets(in_shape, classes, style)
     )
-    return [header for header in headers if is_held_out(header) == held_out]
+    return tuple(header for header in headers if is_held_out(header) == held_out)
 
 
 def complete_header(rng: random.Random, wish: Header) -> Header:
