@@ -38,7 +38,7 @@ class PretrainSettings(BaseModel):
     batch: int = Field(default=8, ge=1)
     lr: float = Field(default=2e-3, gt=0, description="AdamW's rate: embeddings and norms")
     betas: tuple[float, float] = Field(default=(0.9, 0.95), description="AdamW's")
-    muon_lr: float = Field(default=4e-3, gt=0, description="Muon's rate: the layers' matrices")
+    muon_lr: float = Field(default=8e-3, gt=0, description="Muon's rate: the layers' matrices")
     momentum: float = Field(default=0.95, ge=0, lt=1, description="Muon's")
     weight_decay: float = Field(default=0.05, ge=0)
     clip: float = Field(default=1.0, gt=0)
