@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from langgraph.runtime import RunControl
 from rich.table import Table
 
-from ...graphs.config import Config, ConfigError, load_config
 from ...memory.records import Records, RecordsError
 from ...memory.rows import Campaign
 from .console import JsonFlag, fail, graceful_stop, out, print_json
-from .live import CampaignView
+
+if TYPE_CHECKING:
+    from ...graphs.config import Config
 
 app = typer.Typer(no_args_is_help=True, help="Cycles of designing, training, admitting and tuning.")
 
@@ -46,6 +46,7 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Run a new campaign to its end and print its table and the report's path."""
+    from ...graphs.config import ConfigError, load_config
     from ...graphs.opening import register_campaign
 
     try:
@@ -74,6 +75,8 @@ def resume(
     as_json: JsonFlag = False,
 ) -> None:
     """Go on with a campaign that was stopped, killed, or ended by its budget."""
+    from ...graphs.config import ConfigError, load_config
+
     bad = [o for o in overrides or () if not o.strip().startswith("budget.")]
     if bad:
         fail(
@@ -132,9 +135,12 @@ def report(
 
 
 def _drive(name: str, records: Records, settings: Config, quiet: bool, as_json: bool) -> None:
+    from langgraph.runtime import RunControl
+
     from ...graphs.runner import CampaignBusy, run_campaign
     from ...sandbox import SandboxUnavailable
     from ...tools.report import campaign_report, report_table
+    from .live import CampaignView
 
     control = RunControl()
     try:

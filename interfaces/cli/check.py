@@ -10,11 +10,8 @@ from rich.table import Table
 
 from ...memory.types import RequestLimits, Verdict
 from ...sandbox import SandboxUnavailable, open_sandbox
-from ...tools.datasets import DatasetMissing, prepare
-from ...tools.execution import Validator, read_source, validation_image
 from ...tools.protocols import default_protocol, protocol
 from ...tools.tasks import UnknownDataset, task
-from ...tools.training import Evaluator, evaluation_image
 from .console import JsonFlag, fail, out, print_json
 
 Backend = Annotated[
@@ -35,6 +32,8 @@ def validate(
 
     Example:  netwright validate net.py --dataset cifar10 --max-params 200000
     """
+    from ...tools.execution import Validator, validation_image
+
     try:
         wanted = task(dataset)
         with open_sandbox(backend, validation_image(), workers=1) as sandbox:
@@ -65,6 +64,10 @@ def evaluate(
 
     Example:  netwright evaluate net.py --dataset fashion-mnist --epochs 2
     """
+    from ...tools.datasets import DatasetMissing, prepare
+    from ...tools.execution import Validator, read_source
+    from ...tools.training import Evaluator, evaluation_image
+
     changes = {k: v for k, v in {"epochs": epochs, "seed": seed}.items() if v is not None}
     try:
         wanted = task(dataset)

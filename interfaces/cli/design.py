@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.syntax import Syntax
 
-from ...graphs.config import ConfigError, load_config
 from ...memory.records import Records
 from ...sandbox import SandboxUnavailable
 from ...tools.requests import RequestError, parse_request
@@ -29,6 +28,7 @@ def design(
 
     Example:  netwright design "a CIFAR-10 classifier under 200k parameters" --out net.py
     """
+    from ...graphs.config import ConfigError, load_config
     from ...graphs.design import run_design
 
     try:

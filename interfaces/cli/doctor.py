@@ -6,17 +6,16 @@ import importlib.metadata
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from rich.table import Table
 
-from ...agents.models.catalogue import known_models
 from ...memory.home import home
-from ...sandbox.capabilities import Capability, capabilities
-from ...tools.datasets import on_disk
-from ...tools.pretraining.trainer import native_bf16
 from ...tools.tasks import known_datasets
 from .console import JsonFlag, out, print_json
+
+if TYPE_CHECKING:
+    from ...sandbox.capabilities import Capability
 
 
 def doctor(as_json: JsonFlag = False) -> None:
@@ -24,6 +23,9 @@ def doctor(as_json: JsonFlag = False) -> None:
 
     Example:  netwright doctor --json
     """
+    from ...agents.models.catalogue import known_models
+    from ...sandbox.capabilities import Capability, capabilities
+
     groups = {
         "machine": _machine(),
         "sandbox": capabilities(),
@@ -59,6 +61,11 @@ def doctor(as_json: JsonFlag = False) -> None:
 
 
 def _machine() -> list[Capability]:
+    import torch
+
+    from ...sandbox.capabilities import Capability
+    from ...tools.pretraining.trainer import native_bf16
+
     folder = home()
     free = shutil.disk_usage(folder).free / 2**30
     gpus = torch.cuda.device_count()
@@ -79,6 +86,9 @@ def _machine() -> list[Capability]:
 
 
 def _dataset(name: str) -> Capability:
+    from ...sandbox.capabilities import Capability
+    from ...tools.datasets import on_disk
+
     found = on_disk(name)
     if found:
         return Capability(name, True, found, None)

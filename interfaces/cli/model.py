@@ -8,13 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ...agents.models.catalogue import known_models
 from ...memory.records import Records, RecordsError
 from ...sandbox import SandboxUnavailable, open_sandbox
-from ...tools.execution import Validator, validation_image
-from ...tools.pretraining.pipeline import STEPS, pretrain_and_benchmark, progress_bar
-from ...tools.pretraining.report import tables
-from ...tools.pretraining.trainer import PretrainingInterrupted
 from .console import JsonFlag, err, fail, out, print_json
 
 app = typer.Typer(no_args_is_help=True, help="Language models: the embedded one, its training, adapters.")
@@ -26,21 +21,26 @@ def pretrain(
     to: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the model; default ./netwright-nano-SEED.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = STEPS,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimizer steps; default: the recipe's.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Train netwright-nano from scratch, benchmark it on held-out headers, and print its table.
 
     Goes on from a checkpoint in the folder when it was interrupted.
     """
-    folder = to or Path(f"netwright-nano-{seed}")
+    from ...tools.execution import Validator, validation_image
+    from ...tools.pretraining.pipeline import STEPS, pretrain_and_benchmark, progress_bar
+    from ...tools.pretraining.report import tables
+    from ...tools.pretraining.trainer import PretrainingInterrupted
+
+    folder, budget = to or Path(f"netwright-nano-{seed}"), steps or STEPS
     try:
         with open_sandbox("bubblewrap", validation_image()) as sandbox, progress_bar(err) as bar:
             judge = Validator(sandbox).validate_many
-            report = pretrain_and_benchmark(seed, folder, judge, steps=steps, progress=bar)
+            report = pretrain_and_benchmark(seed, folder, judge, steps=budget, progress=bar)
     except PretrainingInterrupted:
         fail(
-            f"interrupted; go on with: netwright model pretrain --seed {seed} --out {folder} --steps {steps}",
+            f"interrupted; go on with: netwright model pretrain --seed {seed} --out {folder} --steps {budget}",
             as_json=as_json,
             code=130,
         )
@@ -56,6 +56,8 @@ def pretrain(
 @app.command("list", epilog="Example:  netwright model list --json")
 def list_models(as_json: JsonFlag = False) -> None:
     """List the language models that can be used here and the adapters of all campaigns."""
+    from ...agents.models.catalogue import known_models
+
     with Records() as records:
         adapters = [a for c in records.list_campaigns() for a in records.adapters(c.id)]
     models = known_models()
