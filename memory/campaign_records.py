@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from . import tables as t
-from .database import RecordsError, Store, insert_missing, to_json, writing
+from .database import RecordsError, Store, insert_missing, same_json, writing
 from .rows import Adapter, Admission, Campaign, Cycle, now
 
 _SET_ONCE = ("config", "seed", "task_id", "protocol_hash", "limits_hash", "initial_corpus")
@@ -29,7 +29,7 @@ class CampaignRecords(Store):
             insert_missing(connection, t.campaigns, [values])
             stored = _campaign(connection, campaign.id)
         for name in _SET_ONCE:
-            if to_json(getattr(stored, name)) != to_json(values[name]):
+            if not same_json(getattr(stored, name), values[name]):
                 raise RecordsError(
                     f"campaign {campaign.id} exists with another {name}: resume it or choose a new id"
                 )

@@ -43,8 +43,13 @@ def plain_json(value: Any) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """Canonical JSON text of ``value``."""
-    return json.dumps(plain_json(value), sort_keys=True, allow_nan=False)
+    """JSON text of ``value`` as the records store it; keys keep their order."""
+    return json.dumps(plain_json(value), allow_nan=False)
+
+
+def same_json(one: Any, other: Any) -> bool:
+    """Whether two values are one to the records, whatever the order of keys."""
+    return bool(plain_json(one) == plain_json(other))
 
 
 def open_engine(url: str | None) -> Engine:

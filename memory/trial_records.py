@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from . import tables as t
 from .candidate_records import _chunks
-from .database import RecordsError, Store, insert_missing, to_json, writing
+from .database import RecordsError, Store, insert_missing, same_json, writing
 from .rows import now
 from .types import Trial
 
@@ -60,7 +60,7 @@ class TrialRecords(Store):
             if stored is None:
                 raise RecordsError(f"{where} was never started: call start_trial first")
             if stored.state in FINISHED:
-                if to_json(stored.model_dump()) != to_json(trial.model_dump()):
+                if not same_json(stored.model_dump(), trial.model_dump()):
                     raise RecordsError(f"{where} is finished ({stored.state}) and never changes")
                 return stored
             values = trial.model_dump(exclude={"candidate_id", "task_id", "protocol_hash"})

@@ -230,11 +230,11 @@ def test_duplicate_trained_by_another_campaign_has_no_score_here(campaign: Recor
 
 
 def test_table_has_a_row_per_cycle(campaign: Records) -> None:
-    console = Console(width=200, record=True, file=io.StringIO())
+    console = Console(width=100, record=True, file=io.StringIO())
     console.print(report_table(campaign_report(campaign, "c")))
     text = console.export_text()
     assert "campaign c on digits: complete" in text
-    assert re.search(r"2 .*12 .*100\.0 \[75\.8, 100\.0\]", text)
+    assert re.search(r"2 +12 +100\.0 .*\n +75\.8–100\.0 +100\.0", text)
 
 
 def test_shown_is_bounded_and_plain() -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.container import Container
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -37,6 +38,7 @@ _STYLE: Final[dict[str, Any]] = {
     "grid.color": GREY,
     "grid.alpha": 0.25,
     "axes.facecolor": "none",
+    "figure.facecolor": "none",
     "legend.frameon": False,
     "legend.fontsize": 9,
 }
@@ -64,7 +66,7 @@ def plots(report: CampaignReport) -> list[Plot]:
         _plot("At or above the threshold", "share of trained, Wilson 95 % intervals", _above, cycles),
         _plot(f"Distribution of {metric}", "each dot one network; box: quartiles", _distribution, cycles),
         _plot("Time by stage", "seconds", _time, cycles),
-        _plot("Corpus", "prompt–code pairs after the cycle; label: admitted in it", _corpus, cycles),
+        _plot("Corpus growth", f"pairs beyond the initial {report.initial_corpus}", _corpus, cycles),
     ]
 
 
@@ -119,8 +121,11 @@ def _as_percent(axes: Any) -> None:
 
 
 def _legend(axes: Any) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        # matplotlib lists lines with error bars last, though they are what matters most.
+        first = sorted(zip(handles, labels, strict=True), key=lambda pair: not isinstance(pair[0], Container))
+        axes.legend(*zip(*first, strict=True), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
 
 
 def _valid(axes: Any, cycles: Sequence[CycleReport]) -> None:
@@ -196,13 +201,11 @@ def _time(axes: Any, cycles: Sequence[CycleReport]) -> None:
 
 def _corpus(axes: Any, cycles: Sequence[CycleReport]) -> None:
     x = [one.cycle for one in cycles]
-    before = [one.corpus - one.admitted for one in cycles]
+    start = cycles[0].corpus - cycles[0].admitted
+    before = [one.corpus - one.admitted - start for one in cycles]
     added = [one.admitted for one in cycles]
-    axes.bar(x, before, 0.7, color=GREY, alpha=0.6, label="before")
-    tops = axes.bar(x, added, 0.7, bottom=before, color=GREEN, label="admitted")
+    axes.bar(x, before, 0.7, color=GREY, alpha=0.6, label="in earlier cycles")
+    tops = axes.bar(x, added, 0.7, bottom=before, color=GREEN, label="in this cycle")
     axes.bar_label(tops, labels=[f"+{count}" for count in added], fontsize=8, color=INK)
-    low, high = min(before), max(one.corpus for one in cycles)
-    if low > 3 * (high - low):  # a large initial corpus would hide the growth
-        margin = max(1.0, 0.15 * (high - low))
-        axes.set_ylim(max(0.0, low - margin), high + margin)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     _legend(axes)

@@ -1,33 +1,40 @@
-"""The report as a table in the terminal."""
+"""The report as a table in the terminal: narrow, so each cell has two lines."""
 
 from __future__ import annotations
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from .model import CampaignReport, CycleReport
-from .text import duration, percent, shown, with_interval
+from .text import number, percent, shown
+
+_COLUMNS = (
+    "cycle",
+    "made",
+    "valid",
+    "clean\nrepair",
+    "trained",
+    "mean",
+    "median\nbest",
+    "≥ thr.",
+    "novel\nadm.",
+    "corpus",
+    "time",
+)
 
 
 def report_table(report: CampaignReport) -> Table:
-    """One row per cycle; percentages with 95 % intervals."""
-    title = f"campaign {report.campaign} on {report.task.dataset}: {report.state}"
-    caption = f"% with 95 % intervals; stop reason: {shown(report.stop_reason or '–')}"
-    table = Table(title=Text(title), caption=Text(caption), row_styles=("", "dim"))
-    table.add_column("cycle", justify="right")
-    table.add_column("made", justify="right")
-    table.add_column("valid raw", justify="right")
-    table.add_column("cleaned", justify="right")
-    table.add_column("repaired", justify="right")
-    table.add_column("trained", justify="right")
-    table.add_column("mean", justify="right")
-    table.add_column("median", justify="right")
-    table.add_column("best", justify="right")
-    table.add_column("≥ threshold", justify="right")
-    table.add_column("novel", justify="right")
-    table.add_column("admitted", justify="right")
-    table.add_column("corpus", justify="right")
-    table.add_column("time", justify="right")
+    """One row per cycle; shares and metrics in per cent, 95 % intervals below them."""
+    stop = f", stopped by: {shown(report.stop_reason)}" if report.stop_reason else ""
+    table = Table(
+        title=Text(f"campaign {report.campaign} on {report.task.dataset}: {report.state}{stop}"),
+        caption=Text("per cent, with 95 % intervals; valid: as written, after clean-up, after repair"),
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for name in _COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
     for cycle in report.cycles:
         table.add_row(*_cells(cycle))
     return table
@@ -35,19 +42,23 @@ def report_table(report: CampaignReport) -> Table:
 
 def _cells(cycle: CycleReport) -> list[str]:
     raw, accuracy, above = cycle.valid.generation, cycle.accuracy, cycle.above_threshold
+    minutes, seconds = divmod(round(sum(cycle.seconds.values())), 60)
     return [
         str(cycle.cycle),
         str(cycle.generated),
-        with_interval(raw.rate, raw.low, raw.high),
-        percent(cycle.valid.cleanup.rate),
-        percent(cycle.valid.repair.rate),
+        _with_interval(raw.rate, raw.low, raw.high),
+        f"{percent(cycle.valid.cleanup.rate)}\n{percent(cycle.valid.repair.rate)}",
         str(cycle.trained),
-        with_interval(accuracy.mean, accuracy.low, accuracy.high),
-        percent(accuracy.median),
-        percent(accuracy.best),
-        with_interval(above.share, above.low, above.high),
-        str(cycle.novel),
-        str(cycle.admitted),
-        str(cycle.corpus),
-        duration(sum(cycle.seconds.values())),
+        _with_interval(accuracy.mean, accuracy.low, accuracy.high),
+        f"{percent(accuracy.median)}\n{percent(accuracy.best)}",
+        _with_interval(above.share, above.low, above.high),
+        f"{cycle.novel}\n{cycle.admitted}",
+        number(cycle.corpus),
+        f"{minutes}:{seconds:02d}",
     ]
+
+
+def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None or low is None or high is None:
+        return percent(value)
+    return f"{percent(value)}\n{percent(low)}–{percent(high)}"

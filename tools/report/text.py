@@ -13,13 +13,6 @@ def percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{100 * value:.{digits}f}"
 
 
-def with_interval(value: float | None, low: float | None, high: float | None) -> str:
-    """A percentage with its interval, e.g. ``44.0 [31.2, 57.7]``."""
-    if value is None or low is None or high is None:
-        return percent(value)
-    return f"{percent(value)} [{percent(low)}, {percent(high)}]"
-
-
 def shown(text: str) -> str:
     """Hostile text made plain to see: bounded, and what is invisible or reorders text becomes a code."""
     cut = text[:_SHOWN]
