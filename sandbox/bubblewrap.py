@@ -10,7 +10,7 @@ from pathlib import Path
 from . import cgroups
 from .build_seccomp import ARCHITECTURES, path_of
 from .environment import data_files, worker_environment
-from .layout import Layout, layout
+from .layout import OWN, Layout, layout
 from .pool import WorkerPool
 from .protocol import Job, Limits, SandboxUnavailable, WorkerImage
 from .worker import Plan
@@ -99,7 +99,7 @@ class BubblewrapSandbox(WorkerPool):
         return f"the bubblewrap sandbox could not start a worker{advice}: {message}"
 
     def _plan(self, slot: int) -> Plan:
-        root = os.geteuid() == 0
+        root, folders = os.geteuid() == 0, self._layout.folders
         stage = next(folder for folder in _STAGES if Path(folder).is_dir()) if root else None
         group = None if self._hierarchy is None else cgroups.group(self._hierarchy)
         return Plan(
@@ -115,7 +115,8 @@ class BubblewrapSandbox(WorkerPool):
             seccomp=self._filter,
             data=data_files(self._image),
             stage=stage,
-            folders={name: str(path) for name, path in self._layout.folders.items()} if root else {},
+            folders={name: str(path) for name, path in folders.items() if root and name not in OWN},
+            copied={name: str(path) for name, path in folders.items() if root and name in OWN},
             identity=_identity(slot) if root else None,
             group=group,
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import select
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from typing import Any, NoReturn
 _CLONE_NEWNS = 0x00020000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
 _PR_SET_CHILD_SUBREAPER = 36
+_COPIES = "16m"
 _LOOK_S = 0.25
 _REMOVAL_S = 3.0
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -35,12 +37,19 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int, option
     _check(_libc.mount(*encoded[:3], ctypes.c_ulong(flags), encoded[3]), f"mount {target}")
 
 
-def _show(stage: str, folders: dict[str, str]) -> None:
-    """In a mount namespace of our own, bind ``folders`` (name -> source) below a tmpfs at ``stage``."""
+def _show(stage: str, folders: dict[str, str], copied: dict[str, str]) -> None:
+    """In a mount namespace of our own, show folders (name -> source) below a tmpfs at ``stage``.
+
+    Those in ``copied`` are small, and copied so that others can read them whatever their modes are.
+    """
     _check(_libc.unshare(_CLONE_NEWNS), "unshare")
     opened = {name: os.open(source, os.O_PATH) for name, source in folders.items()}  # of this namespace
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
-    _mount("tmpfs", stage, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755,size=1m")
+    sources = {name: os.open(source, os.O_PATH) for name, source in copied.items()}
+    _mount("tmpfs", stage, "tmpfs", _MS_NOSUID | _MS_NODEV, f"mode=0755,size={_COPIES}")
+    for name, fd in sources.items():
+        _copy(Path(f"/proc/self/fd/{fd}/."), Path(stage, name))
+        os.close(fd)
     for name, fd in opened.items():
         target = Path(stage) / name
         target.mkdir()
@@ -49,13 +58,23 @@ def _show(stage: str, folders: dict[str, str]) -> None:
         os.close(fd)
 
 
+def _copy(source: Path, target: Path) -> None:
+    target.mkdir(mode=0o755)
+    for entry in source.iterdir():
+        if entry.is_dir() and entry.name != "__pycache__":
+            _copy(entry, target / entry.name)
+        elif entry.is_file():
+            (target / entry.name).write_bytes(entry.read_bytes())
+            (target / entry.name).chmod(0o644)
+
+
 def _start(order: dict[str, Any]) -> NoReturn:
     """In the child: prepare, drop root, become the worker."""
     try:
         for group in order["groups"]:
             Path(group, "cgroup.procs").write_text(str(os.getpid()))
         if order["stage"] is not None:
-            _show(order["stage"], order["folders"])
+            _show(order["stage"], order["folders"], order["copied"])
         if order["identity"] is not None:
             identity = int(order["identity"])
             os.setgroups([])
@@ -122,8 +141,6 @@ def main() -> None:
         os.dup2(null, fd)  # so that the channel closes when the worker does
     os.closerange(3, 1 << 16)
     ended = os.pidfd_open(worker)
-    import select
-
     waiter = select.poll()
     waiter.register(ended, select.POLLIN)
     while not stop and os.getppid() == order["host"]:

@@ -12,6 +12,7 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+OWN = ("inside", "handlers")
 INSIDE = Path(__file__).with_name("inside")
 _SYSTEM = Path("/usr")
 
@@ -21,7 +22,7 @@ class Layout:
     """The interpreter and its libraries, outside and inside.
 
     Attributes:
-        folders: name -> folder outside; inside it is ``/netwright/<name>``.
+        folders: name -> folder outside; inside it is ``/netwright/<name>``. ``OWN`` names the small ones.
         executable: the interpreter, as seen inside.
         library_path: folder of its shared library, as seen inside; ``None`` for a system interpreter.
         sites: site-packages folders as seen inside, in the order of ``sys.path``.

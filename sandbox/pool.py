@@ -43,7 +43,7 @@ class WorkerPool(ABC):
         self._finalizer = weakref.finalize(self, _close_all, self._alive)
         try:
             for slot in range(self.workers):
-                self._alive[slot] = Worker(self._plan(slot))
+                self._spawn(slot)
             for slot, worker in self._alive.items():
                 worker.wait_ready()
                 self._idle.put((slot, worker))
@@ -72,8 +72,6 @@ class WorkerPool(ABC):
             SandboxUnavailable: a dead worker could not be replaced.
             ValueError: the job names a data set that the image does not have.
         """
-        if self._closed:
-            raise RuntimeError(f"the {self.name} sandbox is closed")
         if job.data is not None and job.data not in self._image.data:
             raise ValueError(
                 f"the worker image has no data set {job.data!r}, only {sorted(self._image.data)}"
@@ -81,6 +79,8 @@ class WorkerPool(ABC):
         slot, worker = self._idle.get()
         started = time.monotonic()
         try:
+            if self._closed:
+                raise RuntimeError(f"the {self.name} sandbox is closed")
             if worker is None:
                 worker = self._start(slot)
             return worker.run(job)
@@ -99,15 +99,20 @@ class WorkerPool(ABC):
             self._idle.put((slot, worker))
 
     def _start(self, slot: int) -> Worker:
-        worker = Worker(self._plan(slot))
-        with self._lock:
-            self._alive[slot] = worker
         try:
+            worker = self._spawn(slot)
             worker.wait_ready()
         except WorkerGone as error:
             self._discard(slot)
             raise SandboxUnavailable(self._explain(str(error))) from error
         return worker
+
+    def _spawn(self, slot: int) -> Worker:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(f"the {self.name} sandbox is closed")
+            self._alive[slot] = Worker(self._plan(slot))
+            return self._alive[slot]
 
     def _discard(self, slot: int) -> None:
         with self._lock:
@@ -117,7 +122,8 @@ class WorkerPool(ABC):
 
     def close(self) -> None:
         """End all workers. Jobs that are running end as ``crash``. May be called again."""
-        self._closed = True
+        with self._lock:
+            self._closed = True
         self._finalizer()
 
     def __enter__(self) -> Self:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,7 @@ START_S = 300.0
 _GRACE_S = 15.0
 """Seconds beyond a job's wall-clock limit after which a silent worker counts as stuck."""
 _END_S = 5.0
+_LOOK_S = 0.2
 _SLACK_MIB = 96
 """Memory of a control group for the kernel's own structures, file pages in use and the waiting worker."""
 _SLACK_PROCESSES = 6
@@ -40,7 +43,8 @@ class Plan:
         seccomp: system call filter for its jobs; empty for none.
         data: data set name -> stem -> ``.npy`` file.
         stage: folder over which root shows ``folders`` in a mount namespace of its own; ``None`` without.
-        folders: name -> source, below ``stage``.
+        folders: name -> source of what is bound below ``stage``.
+        copied: name -> source of what is copied below ``stage``.
         identity: user and group id to change to; ``None`` to stay as we are.
         group: its control group, where there is one.
     """
@@ -52,6 +56,7 @@ class Plan:
     data: dict[str, dict[str, Path]] = field(default_factory=dict)
     stage: str | None = None
     folders: dict[str, str] = field(default_factory=dict)
+    copied: dict[str, str] = field(default_factory=dict)
     identity: int | None = None
     group: cgroups.Group | None = None
 
@@ -65,7 +70,7 @@ class WorkerGone(Exception):
 
 
 class Worker:
-    """One started worker. Not thread-safe: the pool hands it to one thread at a time."""
+    """One started worker. The pool hands it to one thread at a time; only ``close`` may come from another."""
 
     def __init__(self, plan: Plan) -> None:
         """Start the process; :meth:`wait_ready` waits until it can take jobs.
@@ -74,6 +79,7 @@ class Worker:
             OSError: a data file cannot be opened, or the launcher cannot be started.
         """
         self._group = plan.group
+        self._exchange = threading.Lock()
         self._log: IO[bytes] = tempfile.TemporaryFile(prefix="netwright-worker-")  # noqa: SIM115 (closed by close)
         files: dict[str, dict[str, int]] = {}
         numbers: list[int] = []
@@ -89,6 +95,7 @@ class Worker:
                 "environment": plan.environment,
                 "stage": plan.stage,
                 "folders": plan.folders,
+                "copied": plan.copied,
                 "identity": plan.identity,
                 "groups": plan.group.folders if plan.group else [],
             }
@@ -133,21 +140,27 @@ class Worker:
 
     def run(self, job: Job) -> Outcome:
         """Run one job. Raises :class:`WorkerGone` if the worker did not survive it."""
+        with self._exchange:
+            if self._log.closed:
+                raise WorkerGone("it was closed")
+            return self._run(job)
+
+    def _run(self, job: Job) -> Outcome:
         limits = job.limits
         killed_before = 0
         if self._group is not None:
-            self._group.limit(
-                self._resident_mib + limits.memory_mb + limits.scratch_mb + _SLACK_MIB,
-                limits.processes + _SLACK_PROCESSES,
-            )
+            memory = self._resident_mib + limits.memory_mb + limits.scratch_mb + _SLACK_MIB
+            try:
+                self._group.limit(memory, limits.processes + _SLACK_PROCESSES)
+            except OSError as error:
+                raise WorkerGone(self._obituary(f"its control group is gone ({error})")) from error
             killed_before = self._group.kills()
         header = {"handler": job.handler, "data": job.data, "limits": limits.model_dump()}
         self._tell(header, json.dumps(job.payload).encode())
-        started = time.monotonic()
+        deadline = time.monotonic() + limits.wall_s + _GRACE_S
         try:
-            ending, answer = wire.receive(
-                self._from, (limits.result_kb + 64) * 1024, started + limits.wall_s + _GRACE_S
-            )
+            self._await_answer(killed_before, deadline)
+            ending, answer = wire.receive(self._from, (limits.result_kb + 64) * 1024, deadline)
         except wire.Closed as error:
             if self._group is not None and self._group.kills() > killed_before:
                 raise WorkerGone("its control group ran out of memory", "memory") from error
@@ -158,6 +171,16 @@ class Worker:
             ending["reason"] = "memory"
         return outcome_from(ending, answer, limits)
 
+    def _await_answer(self, killed_before: int, deadline: float) -> None:
+        """Wait for the answer to begin. The kernel kills single processes; the job then ends as a whole."""
+        waiter = select.poll()
+        waiter.register(self._from, select.POLLIN)
+        group = self._group
+        while not waiter.poll(_LOOK_S * 1000) and time.monotonic() < deadline:
+            if group is not None and group.kills() > killed_before:
+                self._tell({"stop": "memory"}, b"")
+                return
+
     def _obituary(self, how: str) -> str:
         self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, self._log.tell() - 3000))
@@ -165,10 +188,7 @@ class Worker:
         return f"{how.strip()}; it printed: {printed}" if printed else f"{how.strip()}; it printed nothing"
 
     def close(self) -> None:
-        """End the worker and wait until it and its control group are gone."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None and not stream.closed:
-                stream.close()
+        """End the worker and wait until it and its control group are gone. A running job gets no answer."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -176,4 +196,7 @@ class Worker:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        self._log.close()
+        with self._exchange:  # a thread that waits for an answer sees the end of the channel first
+            for stream in (self._process.stdin, self._process.stdout, self._log):
+                if stream is not None and not stream.closed:
+                    stream.close()

@@ -107,14 +107,15 @@ def describe(error: BaseException) -> dict[str, Any]:
     frames = deque(walk_tb(error.__traceback__), maxlen=_TRACEBACK_FRAMES)
     try:
         message = str(error)[:_MESSAGE_CHARS]
-        text = "".join([*format_list(StackSummary.extract(iter(frames))), *format_exception_only(error)])
+        text = "".join(format_list(StackSummary.extract(iter(frames))))[-_TRACEBACK_CHARS // 2 :]
+        text += "".join(format_exception_only(error))[: _TRACEBACK_CHARS // 2]
     except Exception as second:
         message, text = f"(its message could not be read: {type(second).__name__})", ""
     return {
         "error_class": type(error).__name__[:200],
         "message": message,
         "line": _line(error, error.__traceback__),
-        "traceback": text[-_TRACEBACK_CHARS:],
+        "traceback": text,
     }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import call, jail, kernel, watch
+from . import call, jail, kernel, watch, wire
 
 TICK_S = 0.025
 """How often limits are looked at. A job that ends is noticed at once."""
@@ -31,7 +31,7 @@ class Setting:
         isolating: give each job its own namespaces, drop privileges and filter system calls.
         seccomp: the filter.
         gauge_memory: watch the memory by /proc; off where a control group does it.
-        control: descriptor of the channel to the host; when the host is gone, so is the job.
+        control: descriptor of the channel to the host, which may stop a job, or be gone.
     """
 
     isolating: bool
@@ -57,14 +57,13 @@ class Running:
     reason: str | None = None
 
 
-class Orphaned(Exception):
-    """The host is gone."""
-
-
 def run(
     setting: Setting, name: str, payload: bytearray, data: Mapping[str, Any], limits: dict[str, Any]
 ) -> tuple[dict[str, Any], bytearray]:
-    """Run one job to its end. Returns what is known about it and the raw result."""
+    """Run one job to its end. Returns what is known about it and the raw result.
+
+    Raises ``wire.Closed`` if the host is gone; the job has ended then, too.
+    """
     scratch = jail.SCRATCH if setting.isolating else tempfile.mkdtemp(prefix="netwright-job-")
     try:
         job = _start(setting, name, payload, data, limits, scratch)
@@ -140,14 +139,14 @@ def _supervise(setting: Setting, job: Running, limits: dict[str, Any]) -> None:
     try:
         for fd in (ended, job.output, job.result, job.note):
             waiter.register(fd, select.POLLIN)
-        waiter.register(setting.control, 0)  # only the hang-up, which is always reported
+        waiter.register(setting.control, select.POLLIN)
         while job.reason is None:
             ready = {fd for fd, _ in waiter.poll(TICK_S * 1000)}
             for fd in ready & {job.output, job.result, job.note}:
                 if not _collect(job, fd, limits):
                     waiter.unregister(fd)
             if setting.control in ready:
-                raise Orphaned
+                job.reason = str(wire.receive(setting.control, 0)[0]["stop"])
             if ended in ready:
                 return
             now = time.monotonic()

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from . import jail, job, kernel, wire
+from . import job, kernel, wire
 
 _MAX_PAYLOAD = 64 << 20
 
@@ -45,11 +45,13 @@ def main() -> None:
         wire.send(control[1], readiness)
         while True:
             header, payload = wire.receive(control[0], _MAX_PAYLOAD)
+            if "stop" in header:
+                continue  # for a job that ended at the same moment
             resident = data.get(header["data"], {}) if header["data"] is not None else {}
             outcome, answer = job.run(setting, header["handler"], payload, resident, header["limits"])
             wire.send(control[1], outcome, answer)
             answer[:] = bytes(len(answer))  # the next fork must not find it in our memory
-    except (wire.Closed, job.Orphaned, BrokenPipeError):
+    except (wire.Closed, BrokenPipeError):
         return
 
 
@@ -66,6 +68,7 @@ def _load(configuration: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
     data: dict[str, Mapping[str, Any]] = {
         name: _tensors(files) for name, files in configuration["data"].items()
     }
+    os.listdir(configuration["handlers"])  # unlike the search below, this says so if it may not
     for module in pkgutil.iter_modules([configuration["handlers"]]):
         importlib.import_module(module.name)
     return data
