@@ -85,8 +85,13 @@ class Batches:
 
 
 def seed_all(seed: int) -> None:
-    """One thread, and every generator that a network may draw from set."""
+    """One thread, deterministic operations, and every generator that a network may draw from set.
+
+    Deterministic mode also fills fresh memory with NaN, so that a network that forgets to initialise a parameter
+    fails each time and not by chance. It costs about 5 % of the time of a small network.
+    """
     torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True, warn_only=True)
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
