@@ -24,6 +24,7 @@ _STAGES = ("/tmp", "/mnt", "/run", "/var/tmp")
 _LINKED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SHOWN = ("/etc/ld.so.cache", "/etc/alternatives")
 _WORKER_TMPFS = str(1 << 20)
+SETTINGS = Path("/proc/sys")
 INSTALL = "install it: 'apt-get install bubblewrap', 'dnf install bubblewrap' or 'apk add bubblewrap'"
 
 
@@ -47,17 +48,17 @@ def filter_bytes() -> bytes:
 def obstacle() -> str | None:
     """The kernel setting that forbids user namespaces and how to change it, if one does."""
     settings = {
-        "/proc/sys/user/max_user_namespaces": ("0", "sysctl -w user.max_user_namespaces=10000"),
-        "/proc/sys/kernel/unprivileged_userns_clone": ("0", "sysctl -w kernel.unprivileged_userns_clone=1"),
-        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": (
+        "user/max_user_namespaces": ("0", "sysctl -w user.max_user_namespaces=10000"),
+        "kernel/unprivileged_userns_clone": ("0", "sysctl -w kernel.unprivileged_userns_clone=1"),
+        "kernel/apparmor_restrict_unprivileged_userns": (
             "1",
             "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for bwrap",
         ),
     }
-    for path, (forbidding, remedy) in settings.items():
-        setting = Path(path)
+    for name, (forbidding, remedy) in settings.items():
+        setting = SETTINGS / name
         if setting.exists() and setting.read_text().strip() == forbidding:
-            return f"{path} is {forbidding}; as root: {remedy}"
+            return f"{setting} is {forbidding}; as root: {remedy}"
     return None
 
 
@@ -92,6 +93,11 @@ class BubblewrapSandbox(WorkerPool):
     def control_groups(self) -> int | None:
         """Version of the control groups that hold the memory limit; ``None`` if /proc is watched instead."""
         return None if self._hierarchy is None else self._hierarchy.version
+
+    @property
+    def variables(self) -> set[str]:
+        """Names of the environment variables that a worker may have."""
+        return set(_variables(self._layout, self._image)) | {"PWD", "LC_CTYPE"}
 
     def _explain(self, message: str) -> str:
         setting = obstacle()
@@ -154,11 +160,10 @@ class BubblewrapSandbox(WorkerPool):
                 self._explain(f"the self-check ended as {outcome.status}: {outcome.failure}")
             )
         seen = outcome.result
-        allowed = set(_variables(self._layout, self._image)) | {"PWD", "LC_CTYPE"}
         faults = {
-            "it has a network": self._given("interfaces") > {"lo"} or seen["internet_socket"] == "allowed",
+            "it has a network": self.given("interfaces") > {"lo"} or seen["internet_socket"] == "allowed",
             "it runs as root": seen["uid"] == 0,
-            "its environment is not clean": not self._given("environment") <= allowed,
+            "its environment is not clean": not self.given("environment") <= self.variables,
             "it has no process namespace of its own": seen["pid"] > 2,
             "system calls are not filtered": seen["seccomp"] != 2 or seen["no_new_privs"] != 1,
             "it can make namespaces": seen["namespaces"] == "allowed",
@@ -169,7 +174,8 @@ class BubblewrapSandbox(WorkerPool):
         if broken:
             raise SandboxUnavailable(self._explain(f"the self-check found that {'; '.join(broken)}"))
 
-    def _given(self, what: str) -> set[str]:
+    def given(self, what: str) -> set[str]:
+        """``interfaces`` or ``environment`` of the workers, as they found them when they started."""
         return {name for worker in self._alive.values() for name in worker.readiness[what]}
 
 

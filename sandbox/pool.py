@@ -120,6 +120,11 @@ class WorkerPool(ABC):
         if worker is not None:
             worker.close()
 
+    def processes(self) -> list[int]:
+        """Ids of the worker processes, as the host sees them."""
+        with self._lock:
+            return [pid for worker in self._alive.values() for pid in worker.processes()]
+
     def close(self) -> None:
         """End all workers. Jobs that are running end as ``crash``. May be called again."""
         with self._lock:

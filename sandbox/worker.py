@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from . import cgroups
-from .inside import wire
+from .inside import watch, wire
 from .protocol import Job, Outcome
 from .results import outcome_from
 
@@ -186,6 +186,10 @@ class Worker:
         self._log.seek(max(0, self._log.tell() - 3000))
         printed = self._log.read().decode("utf-8", "replace").strip()
         return f"{how.strip()}; it printed: {printed}" if printed else f"{how.strip()}; it printed nothing"
+
+    def processes(self) -> list[int]:
+        """Ids of its processes at this moment, without the launcher."""
+        return watch.descendants(self._process.pid)
 
     def close(self) -> None:
         """End the worker and wait until it and its control group are gone. A running job gets no answer."""

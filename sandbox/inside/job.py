@@ -202,6 +202,8 @@ def _collect(job: Running, fd: int, limits: dict[str, Any]) -> bool:
 
 def _finish(setting: Setting, job: Running, limits: dict[str, Any]) -> tuple[int, float]:
     """End the job with everything it started. Returns its wait status and its CPU seconds."""
+    # The kernel does not pass on the times of processes that die with their namespace, so look before.
+    seen = watch.usage(_members(setting, job)).cpu_s if job.reason is not None else 0.0
     _signal(job.pid)  # no effect on one that has ended and waits to be reaped
     _, status, resources = os.wait4(job.pid, 0)
     cpu_s = resources.ru_utime + resources.ru_stime
@@ -217,7 +219,7 @@ def _finish(setting: Setting, job: Running, limits: dict[str, Any]) -> tuple[int
             pass
     for fd in (job.output, job.result, job.note, job.status):
         os.close(fd)
-    return ending, cpu_s
+    return ending, max(cpu_s, seen)
 
 
 def _signal(pid: int) -> None:

@@ -7,6 +7,7 @@ import errno
 import os
 import platform
 import resource
+import signal
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,12 +15,16 @@ from typing import Any
 
 _PR_GET_SECCOMP, _PR_GET_NO_NEW_PRIVS = 21, 39
 _SYS_IO_URING_SETUP = 425  # the same number on every architecture
+_OWN = ("/scratch", "/tmp", "/dev/shm")
 _SHOWN = ("/", "/etc", "/home", "/root", "/proc")
 
 
 def probe(payload: dict[str, Any], data: Mapping[str, Any], note: Callable[[str], None]) -> dict[str, Any]:
     """Look around from inside a job; ``payload`` and ``data`` are not used."""
     note("looking around")
+    left_behind = sorted({name for place in _OWN for name in os.listdir(place)})
+    for place in _OWN:
+        (Path(place) / "left-behind").touch()
     libc = ctypes.CDLL(None, use_errno=True)
     return {
         "uid": os.getuid(),
@@ -38,6 +43,7 @@ def probe(payload: dict[str, Any], data: Mapping[str, Any], note: Callable[[str]
         "seccomp": libc.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0),
         "no_new_privs": libc.prctl(_PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
         "process_limit": resource.getrlimit(resource.RLIMIT_NPROC)[1],
+        "left_behind": left_behind,
         "scratch_mb": os.statvfs(".").f_blocks * os.statvfs(".").f_frsize / (1 << 20),
     }
 
@@ -54,6 +60,21 @@ def hoard(payload: dict[str, Any], data: Mapping[str, Any], note: Callable[[str]
     note("hoarding")
     held = [b"x" * (1 << 20) for _ in range(int(payload["mib"]))]
     return {"mib": len(held)}
+
+
+def crowd(payload: dict[str, Any], data: Mapping[str, Any], note: Callable[[str], None]) -> dict[str, Any]:
+    """Start up to ``payload["wanted"]`` processes: shows that their number is limited."""
+    note("forking")
+    children: list[int] = []
+    try:
+        while len(children) < int(payload["wanted"]):
+            child = os.fork()
+            if child == 0:
+                signal.pause()
+            children.append(child)
+    except BlockingIOError:
+        note("no more")
+    return {"started": len(children)}
 
 
 def _listing(path: str) -> list[str]:
