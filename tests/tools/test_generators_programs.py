@@ -55,9 +55,7 @@ def _check(program: Program) -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize(("shape", "classes"), INPUTS)
-def test_programs_of_every_style_learn_on_every_input(
-    style: str, shape: tuple[int, int, int], classes: int
-) -> None:
+def test_programs_of_every_style_learn_on_every_input(style: str, shape: tuple[int, int, int], classes: int) -> None:
     rng = random.Random(f"{style} {shape} {classes}")
     for _ in range(3):
         program = random_program(rng, Header(shape, classes, "any", style))

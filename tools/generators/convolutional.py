@@ -72,9 +72,7 @@ def residual(rng: random.Random, shape: Shape, width: float) -> Draft:
     if kind == "preact":
         return _finish(rng, shape, width, taste, ("c, k, s", init, ["return self.skip(x) + self.body(x)"]))
     init.append(f"self.act = {taste.act}")
-    return _finish(
-        rng, shape, width, taste, ("c, k, s", init, ["return self.act(self.skip(x) + self.body(x))"])
-    )
+    return _finish(rng, shape, width, taste, ("c, k, s", init, ["return self.act(self.skip(x) + self.body(x))"]))
 
 
 def depthwise(rng: random.Random, shape: Shape, width: float) -> Draft:
@@ -173,9 +171,7 @@ def dense(rng: random.Random, shape: Shape, width: float) -> Draft:
     ]
     size = (shape[1] >> stages, shape[2] >> stages)
     trunk = Trunk(lines, "c", size, 2**stages, shape)
-    helper = block_class(
-        "Layer", "c, g", sequential("body", layer), ["return torch.cat([x, self.body(x)], 1)"]
-    )
+    helper = block_class("Layer", "c, g", sequential("body", layer), ["return torch.cat([x, self.body(x)], 1)"])
     return Draft(helper, trunk.lines + draw_head(rng, trunk, taste.act, width), _FORWARD)
 
 

@@ -49,9 +49,7 @@ BUCKET_WEIGHTS: dict[str, float] = {
 }
 HELD_OUT_PERCENT = 12
 
-_LINE = re.compile(
-    r"# task=img-classification in=(\d+)x(\d+)x(\d+) out=(\d+) params=(\S+) style=([a-z]+)\Z", re.ASCII
-)
+_LINE = re.compile(r"# task=img-classification in=(\d+)x(\d+)x(\d+) out=(\d+) params=(\S+) style=([a-z]+)\Z", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,4 @@ def random_program(rng: random.Random, wish: Header, tries: int = 60) -> Program
         found = _fit(full.style, rng.getrandbits(48), full, full.bucket)
         if found is not None and found.macs <= most_macs(wish.in_shape):
             return replace(found, header=wish)
-    raise ValueError(
-        f"no program found for {wish.render()!r} in {tries} tries; choose another bucket or style"
-    )
+    raise ValueError(f"no program found for {wish.render()!r} in {tries} tries; choose another bucket or style")

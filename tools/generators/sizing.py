@@ -102,9 +102,7 @@ class Chain(Module):
 class Conv2d(Module):
     weight = None
 
-    def __init__(
-        self, c: int, k: int, kernel: int, stride: int = 1, padding: int = 0, groups: int = 1
-    ) -> None:
+    def __init__(self, c: int, k: int, kernel: int, stride: int = 1, padding: int = 0, groups: int = 1) -> None:
         super().__init__()
         if c % groups or k % groups or min(c, k) < 1:
             raise ValueError(f"no convolution from {c} to {k} channels in {groups} groups")
@@ -214,9 +212,7 @@ _MODULES: dict[str, Any] = {
     "Flatten": Flatten,
     "MultiheadAttention": MultiheadAttention,
     "Parameter": lambda data: data,
-    "init": SimpleNamespace(
-        kaiming_normal_=lambda w: w, xavier_uniform_=lambda w: w, normal_=lambda w, std: w
-    ),
+    "init": SimpleNamespace(kaiming_normal_=lambda w: w, xavier_uniform_=lambda w: w, normal_=lambda w, std: w),
 }
 _POINTWISE = [
     "Identity",

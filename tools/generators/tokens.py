@@ -14,9 +14,7 @@ from .vocabulary import ACTIVATIONS, pick, quantise, sequential
 def _patch_size(rng: random.Random, shape: Shape, most: int) -> int:
     """A patch that divides the image into 4 to ``most`` squares."""
     side = min(shape[1], shape[2])
-    sizes = [
-        p for p in (1, 2, 4, 7, 8, 16) if side % p == 0 and 4 <= (shape[1] // p) * (shape[2] // p) <= most
-    ]
+    sizes = [p for p in (1, 2, 4, 7, 8, 16) if side % p == 0 and 4 <= (shape[1] // p) * (shape[2] // p) <= most]
     return rng.choice(sizes)
 
 
@@ -35,9 +33,7 @@ def _token_head(rng: random.Random) -> tuple[list[str], list[str]]:
     init = ["self.norm = nn.LayerNorm(d)"] if norm else []
     inner = "self.norm(x)" if norm else "x"
     if rng.random() < 0.25:
-        return [*init, "self.head = nn.Linear(n * d, out_shape[0])"], [
-            f"return self.head({inner}.flatten(1))"
-        ]
+        return [*init, "self.head = nn.Linear(n * d, out_shape[0])"], [f"return self.head({inner}.flatten(1))"]
     dropout = pick(rng, ((0.0, 0.75), (0.2, 0.25)))
     linear = "nn.Linear(d, out_shape[0])"
     head = f"nn.Sequential(nn.Dropout({dropout}), {linear})" if dropout else linear
