@@ -123,6 +123,21 @@ def _check(base_folder: Path, out_dir: Path, start_adapter: Path | None, config:
             "the optimizer paged_adamw_8bit needs bitsandbytes: pip install bitsandbytes, "
             "or set tune.optimizer=adamw_torch"
         )
+    if config.precision == "bf16" and not _native_bf16(config.device):
+        raise ValueError(
+            "this machine computes bfloat16 in emulation, ten times slower than float32; set tune.precision=fp32"
+        )
     out_dir.mkdir(parents=True, exist_ok=True)
     if any(out_dir.iterdir()):
         raise ValueError(f"{out_dir} is not empty; give tune() a fresh folder and rename it afterwards")
+
+
+def _native_bf16(device: str) -> bool:
+    """Whether the processor that tunes has bfloat16 instructions."""
+    import torch
+
+    from .pretraining.trainer import native_bf16
+
+    if device == "auto" and torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return native_bf16()

@@ -90,10 +90,10 @@ def plan_batches(
 ) -> list[TuningPair]:
     """The pairs in training order, ``steps * batch`` of them.
 
-    Every batch holds ``batch - replay`` pairs of ``pairs`` and ``replay`` of ``replay_pairs``, mixed in a
-    drawn order. Uniform draws run through a fresh permutation each time the last one is used up, so every
-    pair is seen equally often; rank draws follow :func:`rank_weights`. Without replay pairs a batch is all
-    new ones.
+    Every batch holds ``batch - replay`` pairs of ``pairs`` and ``replay`` of ``replay_pairs``, the longest
+    first: a step sees the batch as a whole, but its forward passes take neighbours, which then need little
+    padding. Uniform draws run through a fresh permutation each time the last one is used up, so every pair is
+    seen equally often; rank draws follow :func:`rank_weights`. Without replay pairs a batch is all new ones.
 
     Raises:
         ValueError: if there are no pairs, or the replay leaves no room for them.
@@ -109,7 +109,7 @@ def plan_batches(
     order: list[TuningPair] = []
     for _ in range(steps):
         members = [pairs[i] for i in next(fresh)] + [replay_pairs[i] for i in next(old)]
-        order.extend(members[i] for i in rng.permutation(batch))
+        order.extend(sorted(members, key=lambda pair: len(pair.completion), reverse=True))
     return order
 
 

