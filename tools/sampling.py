@@ -1,13 +1,12 @@
 """Batched sampling from a Hugging Face decoder: the embedded models' way from prompts to texts.
 
-A sample depends on the weights, the prompts and the seed alone: each batch draws from its own seeded
-generator, on one thread, whatever was sampled before. The caller's random state is left as it was.
+A sample depends on the weights, its prompt, its place among the prompts and the seed alone: every prompt has
+a random stream of its own, on one thread, whatever was sampled before. The caller's random state stays as it was.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +19,10 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
+from .decoding import Choice, decode, uniform_draws
+
 BATCH = 48
-"""Prompts per call of ``generate``; between 32 and 64 the measured rate is flat."""
+"""Prompts decoded together."""
 
 Messages = Sequence[dict[str, str]]
 
@@ -112,27 +113,28 @@ class LanguageModel:
 
         Args:
             prompts: rendered texts (see :meth:`render`), special tokens spelled out.
-            seed: decides all draws, together with the prompts' order and ``batch``.
+            seed: decides all draws, together with each prompt's place in ``prompts``.
             temperature: 0 takes the likeliest token.
             top_k, top_p: cut the distribution before drawing; ``None`` leaves it whole.
-            max_new_tokens: limit per completion; the context is a limit as well.
+            max_new_tokens: limit per completion, at least 1; the context is a limit as well.
+            batch: prompts decoded together; larger ones take more memory.
 
         Raises:
-            ValueError: a prompt is empty or leaves no room in the context.
+            ValueError: a prompt is empty or leaves no room in the context, or a setting is out of its range.
         """
-        if temperature < 0:
-            raise ValueError(f"temperature {temperature} is negative; give 0 or more")
-        options: dict[str, float | int | bool] = {"do_sample": temperature > 0}
-        if temperature > 0:
-            options |= {"temperature": temperature, "top_k": top_k or 0, "top_p": top_p or 1.0}
+        choice = Choice(temperature, top_k, top_p)
+        if max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens {max_new_tokens} leaves nothing to sample; give 1 or more")
         encoded = [self._encode(prompt) for prompt in prompts]
+        limits = [min(max_new_tokens, self.context - len(tokens)) for tokens in encoded]
         completions: list[Completion] = []
+        eos = int(self.tokenizer.eos_token_id)
         with self._lock, _one_thread():
             for start in range(0, len(encoded), batch):
-                part = encoded[start : start + batch]
-                with torch.random.fork_rng(devices=[]), torch.inference_mode():
-                    torch.manual_seed(_batch_seed(seed, start))
-                    completions += self._generate(part, max_new_tokens, options)
+                part, most = encoded[start : start + batch], limits[start : start + batch]
+                draws = uniform_draws(seed, start, len(part), max(most))
+                texts = decode(self._model, part, most, eos, choice, draws)
+                completions += [self._completion(*pair, eos) for pair in zip(part, texts, strict=True)]
         return completions
 
     def _encode(self, prompt: str) -> list[int]:
@@ -145,35 +147,10 @@ class LanguageModel:
             )
         return tokens
 
-    def _generate(
-        self, prompts: list[list[int]], max_new_tokens: int, options: dict[str, float | int | bool]
-    ) -> list[Completion]:
-        width = max(len(tokens) for tokens in prompts)
-        pad = int(self.tokenizer.pad_token_id)
-        inputs = torch.full((len(prompts), width), pad, dtype=torch.long)
-        mask = torch.zeros_like(inputs)
-        for row, tokens in enumerate(prompts):
-            inputs[row, width - len(tokens) :] = torch.tensor(tokens)
-            mask[row, width - len(tokens) :] = 1
-        eos = int(self.tokenizer.eos_token_id)
-        output = self._model.generate(
-            input_ids=inputs,
-            attention_mask=mask,
-            max_new_tokens=min(max_new_tokens, self.context - width),
-            pad_token_id=pad,
-            eos_token_id=eos,
-            **options,
-        )
-        completions = []
-        for row, tokens in enumerate(prompts):
-            new = output[row, width:].tolist()
-            stopped = eos in new
-            if stopped:
-                new = new[: new.index(eos) + 1]
-            text = self.tokenizer.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-            finish: Literal["stop", "length"] = "stop" if stopped else "length"
-            completions.append(Completion(str(text), len(tokens), len(new), finish))
-        return completions
+    def _completion(self, prompt: list[int], tokens: list[int], eos: int) -> Completion:
+        text = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        finish: Literal["stop", "length"] = "stop" if tokens[-1] == eos else "length"
+        return Completion(str(text), len(prompt), len(tokens), finish)
 
 
 def load_language_model(folder: Path | str, adapter: Path | str | None = None) -> LanguageModel:
@@ -192,12 +169,6 @@ def load_language_model(folder: Path | str, adapter: Path | str | None = None) -
     if adapter is not None:
         language_model.swap_adapter(Path(adapter))
     return language_model
-
-
-def _batch_seed(seed: int, start: int) -> int:
-    """A seed of its own for the batch that begins at prompt ``start``."""
-    digest = hashlib.sha256(f"{seed}/{start}".encode()).digest()
-    return int.from_bytes(digest[:7], "big")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from netwright.tools.decoding import Choice, decode, uniform_draws
 from netwright.tools.pretraining.model import NanoShape, build_model, parameter_count, save_model
 from netwright.tools.pretraining.tokenizer import train_tokenizer
 from netwright.tools.sampling import LanguageModel, load_language_model
@@ -78,9 +79,42 @@ def test_padding_does_not_change_a_greedy_answer(model: LanguageModel) -> None:
     assert texts(model, temperature=0.9, top_k=1) == together
 
 
-def test_small_batches_keep_the_order(model: LanguageModel) -> None:
-    done = model.complete(PROMPTS, seed=1, temperature=0, max_new_tokens=12, batch=2)
-    assert [completion.text for completion in done] == texts(model, temperature=0)
+def test_batches_change_neither_order_nor_samples(model: LanguageModel) -> None:
+    together = model.complete(PROMPTS * 3, seed=1, temperature=1.5, max_new_tokens=40)
+    parts = model.complete(PROMPTS * 3, seed=1, temperature=1.5, max_new_tokens=40, batch=2)
+    assert [c.text for c in parts] == [c.text for c in together]
+    assert len({c.text for c in together}) == len(together)
+
+
+def test_greedy_answers_are_those_of_transformers(model: LanguageModel, folder: Path) -> None:
+    reference = LlamaForCausalLM.from_pretrained(folder)
+    for prompt, text in zip(PROMPTS, texts(model, temperature=0), strict=True):
+        tokens = model.tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
+        output = reference.generate(**tokens, do_sample=False, max_new_tokens=12)
+        assert model.tokenizer.decode(output[0, tokens.input_ids.shape[1] :], skip_special_tokens=True) == text
+
+
+def test_draws_follow_the_distribution(model: LanguageModel, folder: Path) -> None:
+    tokens = model.tokenizer(PROMPTS[0], return_tensors="pt", add_special_tokens=False)
+    with torch.no_grad():
+        logits = LlamaForCausalLM.from_pretrained(folder)(**tokens).logits[0, -1]
+    expected = torch.softmax(logits * 4, -1)
+    done = decode(
+        model._base, [tokens.input_ids[0].tolist()] * 2000, [1] * 2000, -1, Choice(0.25), uniform_draws(0, 0, 2000, 1)
+    )
+    found = torch.bincount(torch.tensor(done)[:, 0], minlength=len(expected)) / 2000
+    assert float((found - expected).abs().max()) < 0.03
+    assert float((found - expected).abs().sum()) < 0.5
+
+
+def test_unfinished_rows_outlive_the_finished(model: LanguageModel) -> None:
+    prompts = [model.tokenizer.encode(p) for p in PROMPTS * 4]
+    limits = [1, 3, 150, 2, 150, 1, 1, 2, 140, 1, 1, 5]
+    draws = uniform_draws(3, 0, 12, 150)
+    together = decode(model._base, prompts, limits, -1, Choice(1.0), draws)
+    assert [len(tokens) for tokens in together] == limits
+    alone = decode(model._base, prompts[8:9], limits[8:9], -1, Choice(1.0), draws[8:9])
+    assert alone[0] == together[8]
 
 
 def test_finish_tells_why_a_text_ended(model: LanguageModel) -> None:
@@ -123,6 +157,12 @@ def test_mistakes_are_named(model: LanguageModel, tmp_path: Path) -> None:
         model.swap_adapter(tmp_path)
     with pytest.raises(ValueError, match="negative"):
         model.complete(PROMPTS, seed=0, temperature=-1)
+    with pytest.raises(ValueError, match="no share"):
+        model.complete(PROMPTS, seed=0, top_p=1.5)
+    with pytest.raises(ValueError, match="leaves no token"):
+        model.complete(PROMPTS, seed=0, top_k=0)
+    with pytest.raises(ValueError, match="nothing to sample"):
+        model.complete(PROMPTS, seed=0, max_new_tokens=0)
     with pytest.raises(ValueError, match="empty prompt"):
         model.complete([""], seed=0)
     with pytest.raises(ValueError, match="fills the context"):
