@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from . import tables as t
-from .database import RecordsError, Store, insert_missing, same_json, writing
+from .database import RecordsError, Store, insert_missing, insert_new, same_json, writing
 from .rows import Adapter, Admission, Campaign, Cycle, now
 
 _SET_ONCE = ("config", "seed", "task_id", "protocol_hash", "limits_hash", "initial_corpus")
@@ -71,7 +71,7 @@ class CampaignRecords(Store):
         spent = t.campaigns.c
         with writing(self._engine) as connection:
             entry = {"campaign_id": campaign_id, "key": key, **amounts, "at": now()}
-            if insert_missing(connection, t.spending, [entry]):
+            if insert_new(connection, t.spending, entry):
                 grown = {name: spent[name] + amount for name, amount in amounts.items()}
                 row = spent.id == campaign_id
                 connection.execute(t.campaigns.update().where(row).values(**grown, updated=now()))

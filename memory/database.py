@@ -19,6 +19,7 @@ from .home import home
 BUSY_TIMEOUT_MS: Final = 60_000  # how long a writer waits for another process's transaction
 SUPPORTED: Final = ("sqlite", "postgresql")
 _WRITE: Final = "netwright_write"
+_WRITERS_LOCK: Final = 0x6E657477  # any number that no other program on the database uses
 
 
 class RecordsError(RuntimeError):
@@ -96,8 +97,13 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that writes: committed at the end, rolled back on an exception."""
+    """One transaction that writes: committed at the end, rolled back on an exception.
+
+    Writers take turns on every database, so that reading and then changing a row is safe.
+    """
     with engine.connect().execution_options(**{_WRITE: True}) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
         try:
             yield connection
         except IntegrityError as error:
@@ -107,13 +113,22 @@ def writing(engine: Engine) -> Iterator[Connection]:
             ) from error
 
 
-def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert the rows whose primary key is not there yet; how many were, if the driver can tell."""
-    if not rows:
-        return 0
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose primary key is not there yet."""
+    if rows:
+        connection.execute(_insert(connection, table), [dict(row) for row in rows])
+
+
+def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row unless its primary key is there already; whether it was inserted."""
+    # Drivers disagree on the row count of an insert; what it returns is the same everywhere.
+    statement = _insert(connection, table).values(**row).returning(*table.primary_key.columns)
+    return connection.execute(statement).first() is not None
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key.columns))
-    return connection.execute(statement, [dict(row) for row in rows]).rowcount
+    return insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key.columns))
 
 
 class Store:
