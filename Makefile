@@ -64,7 +64,7 @@ test-kill: setup ## kill a campaign at random moments, resume it, compare
 	$(PYTEST) -m kill --timeout 3600
 
 test-wheel: setup ## build the wheel, install it into a fresh environment, run the doctor
-	$(PYTEST) -m wheel
+	$(PYTEST) -m wheel --timeout 900
 
 lint: setup ## ruff and mypy
 	$(PY) -m ruff check .
