@@ -46,9 +46,7 @@ class AdapterStore:
         folder.mkdir(parents=True)
         return folder
 
-    def commit(
-        self, cycle: int, *, parent: int | None = None, metrics: dict[str, Any] | None = None
-    ) -> Adapter:
+    def commit(self, cycle: int, *, parent: int | None = None, metrics: dict[str, Any] | None = None) -> Adapter:
         """Make what was written into the folder of :meth:`begin` the adapter of ``cycle``.
 
         Done again after it was done, it returns what is stored.

@@ -30,9 +30,7 @@ class CampaignRecords(Store):
             stored = _campaign(connection, campaign.id)
         for name in _SET_ONCE:
             if not same_json(getattr(stored, name), values[name]):
-                raise RecordsError(
-                    f"campaign {campaign.id} exists with another {name}: resume it or choose a new id"
-                )
+                raise RecordsError(f"campaign {campaign.id} exists with another {name}: resume it or choose a new id")
         return stored
 
     def get_campaign(self, campaign_id: str) -> Campaign:
@@ -93,16 +91,12 @@ class CampaignRecords(Store):
                 changes["timings"] = stored.timings | changes["timings"]
             updated = Cycle.model_validate(stored.model_dump() | changes)
             row = (t.cycles.c.campaign_id == campaign_id) & (t.cycles.c.n == n)
-            connection.execute(
-                t.cycles.update().where(row).values(**updated.model_dump(include=set(changes)))
-            )
+            connection.execute(t.cycles.update().where(row).values(**updated.model_dump(include=set(changes))))
             return updated
 
     def cycles(self, campaign_id: str) -> list[Cycle]:
         """Cycles of a campaign in order."""
-        rows = self._rows(
-            select(t.cycles).where(t.cycles.c.campaign_id == campaign_id).order_by(t.cycles.c.n)
-        )
+        rows = self._rows(select(t.cycles).where(t.cycles.c.campaign_id == campaign_id).order_by(t.cycles.c.n))
         return [Cycle.model_validate(dict(row._mapping)) for row in rows]
 
     def put_admission(self, admission: Admission) -> None:

@@ -77,16 +77,12 @@ class CandidateRecords(Store):
                 found[row.id] = Candidate(source=row.source, origin=row.origin, parents=tuple(row.parents))
         return found
 
-    def put_verdict(
-        self, candidate_id: str, task_id: str, verdict: Verdict, limits_hash: str = ""
-    ) -> Verdict:
+    def put_verdict(self, candidate_id: str, task_id: str, verdict: Verdict, limits_hash: str = "") -> Verdict:
         """Remember a verdict; the stored one (the first for this candidate, task and limits)."""
         stored = self.put_verdicts({candidate_id: verdict}, task_id, limits_hash)
         return stored[candidate_id]
 
-    def put_verdicts(
-        self, verdicts: Mapping[str, Verdict], task_id: str, limits_hash: str = ""
-    ) -> dict[str, Verdict]:
+    def put_verdicts(self, verdicts: Mapping[str, Verdict], task_id: str, limits_hash: str = "") -> dict[str, Verdict]:
         """Remember verdicts (candidate id -> verdict) in one transaction; the stored ones."""
         rows = [
             {"candidate_id": key, "task_id": task_id, "limits_hash": limits_hash, **verdict.model_dump()}
@@ -116,9 +112,7 @@ class CandidateRecords(Store):
 
     def put_deployment(self, deployment: Deployment) -> None:
         """Remember what a target reported; a later report of the same target replaces it."""
-        key = (t.deployments.c.candidate_id == deployment.candidate_id) & (
-            t.deployments.c.target == deployment.target
-        )
+        key = (t.deployments.c.candidate_id == deployment.candidate_id) & (t.deployments.c.target == deployment.target)
         with writing(self._engine) as connection:
             connection.execute(t.deployments.delete().where(key))
             connection.execute(t.deployments.insert(), deployment.model_dump())

@@ -36,9 +36,7 @@ class Corpus:
 
     def __init__(self, records: Records, initial: Iterable[tuple[str, str]] = ()) -> None:
         self._records = records
-        self._initial = [
-            Pair(prompt=prompt, code=code, candidate_id=candidate_id(code)) for prompt, code in initial
-        ]
+        self._initial = [Pair(prompt=prompt, code=code, candidate_id=candidate_id(code)) for prompt, code in initial]
 
     @property
     def initial(self) -> list[Pair]:

@@ -116,6 +116,4 @@ def _load(connection: Connection, key: ColumnElement[bool]) -> Generation:
 def _store(connection: Connection, generation: Generation) -> None:
     key = _key(generation.campaign_id, generation.cycle, generation.slot)
     if connection.execute(t.generations.update().where(key).values(**generation.model_dump())).rowcount != 1:
-        raise RecordsError(
-            f"campaign {generation.campaign_id} has no generation {generation.cycle}/{generation.slot}"
-        )
+        raise RecordsError(f"campaign {generation.campaign_id} has no generation {generation.cycle}/{generation.slot}")

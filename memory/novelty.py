@@ -20,9 +20,7 @@ from .signatures import PERMUTATIONS, SignatureCache, Sketch, as_minhash
 from .types import Frozen
 
 RETRIEVAL: Final = 0.85  # LSH threshold; appendix A.1 (the value is lost in the text)
-NEAR_DUPLICATE: Final = (
-    0.90  # from here on two programs are one; appendix A.1 (the value is lost in the text)
-)
+NEAR_DUPLICATE: Final = 0.90  # from here on two programs are one; appendix A.1 (the value is lost in the text)
 _WEIGHTS: Final = (0.1, 0.9)  # bands that miss few: 99 % of the pairs at .90 are retrieved, 86 % at .85
 
 

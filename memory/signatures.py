@@ -23,9 +23,7 @@ SEED: Final = 1  # of the permutations: signatures compare only under one seed
 SCHEME: Final = "affine32"
 
 # A signature depends on all of these; a file written under others is not used.
-_FORMAT: Final = (
-    f"1 {SHINGLE} {PERMUTATIONS} {SEED} {SCHEME} python{sys.version_info[0]}.{sys.version_info[1]}"
-)
+_FORMAT: Final = f"1 {SHINGLE} {PERMUTATIONS} {SEED} {SCHEME} python{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 @dataclass(frozen=True, eq=False)

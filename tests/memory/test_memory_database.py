@@ -30,9 +30,7 @@ while True:
 def test_migrations_lead_to_the_metadata(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'r.db'}")
     with engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
-        )
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
 
 

@@ -51,9 +51,7 @@ class Writer:
         **fields: object,
     ) -> str | None:
         number = self.slots[cycle] = self.slots.get(cycle, -1) + 1
-        key = (
-            None if text is None else self.records.add_candidate(Candidate(source=text, parents=("p" * 64,)))
-        )
+        key = None if text is None else self.records.add_candidate(Candidate(source=text, parents=("p" * 64,)))
         base = {
             "campaign_id": "c",
             "cycle": cycle,

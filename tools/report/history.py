@@ -47,9 +47,7 @@ class History:
         if task is None or protocol is None:
             raise RecordsError(f"the task or protocol of campaign {campaign_id} is missing from the records")
         generations = records.generations(campaign_id)
-        written = {
-            key for one in generations for key in (one.raw_candidate_id, one.cleaned_candidate_id) if key
-        }
+        written = {key for one in generations for key in (one.raw_candidate_id, one.cleaned_candidate_id) if key}
         final = [one.candidate_id for one in generations if one.candidate_id]
         return cls(
             campaign=campaign,

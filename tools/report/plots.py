@@ -60,9 +60,7 @@ def plots(report: CampaignReport) -> list[Plot]:
     metric = report.task.metric
     return [
         _plot("Valid candidates", "share of what was generated, Wilson 95 % intervals", _valid, cycles),
-        _plot(
-            f"{metric.capitalize()} of trained networks", "mean with its t 95 % interval", _accuracy, cycles
-        ),
+        _plot(f"{metric.capitalize()} of trained networks", "mean with its t 95 % interval", _accuracy, cycles),
         _plot("At or above the threshold", "share of trained, Wilson 95 % intervals", _above, cycles),
         _plot(f"Distribution of {metric}", "each dot one network; box: quartiles", _distribution, cycles),
         _plot("Time by stage", "seconds", _time, cycles),
@@ -110,9 +108,7 @@ def _series(
     low = y - np.array([row[1] if row[2] is None else row[2] for row in known])
     high = np.array([row[1] if row[3] is None else row[3] for row in known]) - y
     bars = [np.maximum(low, 0), np.maximum(high, 0)]
-    axes.errorbar(
-        x, y, yerr=bars, label=label, color=colour, marker="o", markersize=4, linewidth=1.6, capsize=3
-    )
+    axes.errorbar(x, y, yerr=bars, label=label, color=colour, marker="o", markersize=4, linewidth=1.6, capsize=3)
 
 
 def _as_percent(axes: Any) -> None:

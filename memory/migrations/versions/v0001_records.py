@@ -172,9 +172,7 @@ def _create_generations() -> None:
         sa.ForeignKeyConstraint(
             ["cleaned_candidate_id"], ["candidates.id"], name="fk_generations_cleaned_candidate_id"
         ),
-        sa.ForeignKeyConstraint(
-            ["raw_candidate_id"], ["candidates.id"], name="fk_generations_raw_candidate_id"
-        ),
+        sa.ForeignKeyConstraint(["raw_candidate_id"], ["candidates.id"], name="fk_generations_raw_candidate_id"),
         sa.PrimaryKeyConstraint("campaign_id", "cycle", "slot", name="pk_generations"),
     )
     op.create_index("ix_generations_candidate_id", "generations", ["candidate_id"])
