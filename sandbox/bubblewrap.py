@@ -19,6 +19,8 @@ _START = "import sys; sys.path.insert(0, '/netwright'); from inside.main import 
 _FIRST_UID, _UIDS = 1_900_000_000, 1 << 27
 """User ids above those that systemd hands out (up to 0x6FFFFFFF) and below 2^31."""
 _PER_HOST = 64
+_RESERVED = 1000
+"""Ids at the end of a small range (65534 among them) that have an owner by custom."""
 _INNER_ID = "65534"
 _STAGES = ("/tmp", "/mnt", "/run", "/var/tmp")
 _LINKED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -62,12 +64,20 @@ def obstacle() -> str | None:
     return None
 
 
-def _identity(slot: int) -> int:
-    """A user id that nothing else uses, one per worker: limits per user do not add up across workers."""
-    wanted = _FIRST_UID + (os.getpid() * _PER_HOST + slot % _PER_HOST) % _UIDS
+def identity(slot: int) -> int | None:
+    """A user id that nothing else uses, one per worker: limits per user do not add up across workers.
+
+    ``None`` if we are not root, or root of a user namespace that has no other ids: then we are some
+    unprivileged user already.
+    """
+    if os.geteuid() != 0:
+        return None
     ranges = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
-    first, _, count = max(((int(a), int(b), int(c)) for a, b, c in ranges), key=lambda r: r[0] + r[2])
-    return wanted if wanted < first + count else first + count - 1 - slot % _PER_HOST
+    end = max(int(first) + int(count) for first, _, count in ranges)
+    wanted = _FIRST_UID + (os.getpid() * _PER_HOST + slot % _PER_HOST) % _UIDS
+    if wanted < end:
+        return wanted
+    return end - _RESERVED - slot % _PER_HOST if end > 2 * _RESERVED else None
 
 
 class BubblewrapSandbox(WorkerPool):
@@ -105,7 +115,8 @@ class BubblewrapSandbox(WorkerPool):
         return f"the bubblewrap sandbox could not start a worker{advice}: {message}"
 
     def _plan(self, slot: int) -> Plan:
-        root, folders = os.geteuid() == 0, self._layout.folders
+        user, folders = identity(slot), self._layout.folders
+        root = user is not None
         stage = next(folder for folder in _STAGES if Path(folder).is_dir()) if root else None
         group = None if self._hierarchy is None else cgroups.group(self._hierarchy)
         return Plan(
@@ -123,7 +134,7 @@ class BubblewrapSandbox(WorkerPool):
             stage=stage,
             folders={name: str(path) for name, path in folders.items() if root and name not in OWN},
             copied={name: str(path) for name, path in folders.items() if root and name in OWN},
-            identity=_identity(slot) if root else None,
+            identity=user,
             group=group,
         )
 

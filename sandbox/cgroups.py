@@ -6,15 +6,19 @@ or below the nearest one that passes its controllers on (version 2), so limits s
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import itertools
 import os
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 _PREFIX = "netwright-"
 _CONTROLLERS = ("memory", "pids")
 _MIB = 1 << 20
+_PATIENCE_S = 3.0
 _number = itertools.count()
 
 
@@ -39,7 +43,11 @@ class Group:
         return [str(path) for path in dict.fromkeys(self.paths.values())]
 
     def limit(self, memory_mib: float, processes: int) -> None:
-        """Set the limits for the next job. Raises ``OSError`` if the group is gone."""
+        """Set the limits for the next job.
+
+        Raises:
+            OSError: the group is gone, or what is in it does not fit below the new limit.
+        """
         memory = str(int(memory_mib * _MIB))
         if self.version == 2:
             (self.paths["memory"] / "memory.max").write_text(memory)
@@ -47,8 +55,14 @@ class Group:
             if swap.exists():
                 swap.write_text("0")
         else:
-            (self.paths["memory"] / "memory.limit_in_bytes").write_text(memory)
+            _write_patiently(self.paths["memory"] / "memory.limit_in_bytes", memory)
         (self.paths["pids"] / "pids.max").write_text(str(processes))
+
+    def remove(self) -> None:
+        """Remove what is left of it. A group that still holds a process stays, for the next sweep."""
+        for path in self.paths.values():
+            with contextlib.suppress(OSError):
+                path.rmdir()
 
     def resident_mib(self) -> float:
         """MiB of anonymous and shared memory in the group: what cannot be dropped, as cached files can."""
@@ -60,6 +74,19 @@ class Group:
         """How often the kernel killed a process of the group because its memory limit was reached."""
         name = "memory.events" if self.version == 2 else "memory.oom_control"
         return _fields(self.paths["memory"] / name).get("oom_kill", 0)
+
+
+def _write_patiently(path: Path, text: str) -> None:
+    """Write a limit; the memory of a job that just ended may take a moment to be given back."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            path.write_text(text)
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def find() -> Hierarchy | None:

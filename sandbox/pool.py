@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import threading
@@ -10,6 +11,7 @@ import weakref
 from abc import ABC, abstractmethod
 from typing import Self
 
+from .inside import wire
 from .protocol import Failure, Job, Outcome, SandboxUnavailable, WorkerImage
 from .worker import Plan, Worker, WorkerGone
 
@@ -70,11 +72,17 @@ class WorkerPool(ABC):
         Raises:
             RuntimeError: the sandbox is closed.
             SandboxUnavailable: a dead worker could not be replaced.
-            ValueError: the job names a data set that the image does not have.
+            ValueError: the job names a data set that the image does not have, or its payload is too large.
+            TypeError: the payload cannot be written as JSON.
         """
         if job.data is not None and job.data not in self._image.data:
             raise ValueError(
                 f"the worker image has no data set {job.data!r}, only {sorted(self._image.data)}"
+            )
+        payload = json.dumps(job.payload).encode()
+        if len(payload) > wire.MAX_PAYLOAD:
+            raise ValueError(
+                f"a payload of {len(payload) >> 20} MiB; at most {wire.MAX_PAYLOAD >> 20} are allowed"
             )
         slot, worker = self._idle.get()
         started = time.monotonic()
@@ -83,7 +91,7 @@ class WorkerPool(ABC):
                 raise RuntimeError(f"the {self.name} sandbox is closed")
             if worker is None:
                 worker = self._start(slot)
-            return worker.run(job)
+            return worker.run(job, payload)
         except WorkerGone as error:
             self._discard(slot)
             worker = None

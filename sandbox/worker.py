@@ -138,14 +138,14 @@ class Worker:
         if self._group is not None:
             self._resident_mib = self._group.resident_mib()
 
-    def run(self, job: Job) -> Outcome:
-        """Run one job. Raises :class:`WorkerGone` if the worker did not survive it."""
+    def run(self, job: Job, payload: bytes) -> Outcome:
+        """Run one job, whose payload is given as JSON. Raises :class:`WorkerGone` if the worker did not survive it."""
         with self._exchange:
             if self._log.closed:
                 raise WorkerGone("it was closed")
-            return self._run(job)
+            return self._run(job, payload)
 
-    def _run(self, job: Job) -> Outcome:
+    def _run(self, job: Job, payload: bytes) -> Outcome:
         limits = job.limits
         killed_before = 0
         if self._group is not None:
@@ -153,10 +153,10 @@ class Worker:
             try:
                 self._group.limit(memory, limits.processes + _SLACK_PROCESSES)
             except OSError as error:
-                raise WorkerGone(self._obituary(f"its control group is gone ({error})")) from error
+                raise WorkerGone(self._obituary(f"its control group takes no limits ({error})")) from error
             killed_before = self._group.kills()
         header = {"handler": job.handler, "data": job.data, "limits": limits.model_dump()}
-        self._tell(header, json.dumps(job.payload).encode())
+        self._tell(header, payload)
         deadline = time.monotonic() + limits.wall_s + _GRACE_S
         try:
             self._await_answer(killed_before, deadline)
@@ -200,6 +200,8 @@ class Worker:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        if self._group is not None:
+            self._group.remove()  # usually the launcher has done so, but not if it was killed
         with self._exchange:  # a thread that waits for an answer sees the end of the channel first
             for stream in (self._process.stdin, self._process.stdout, self._log):
                 if stream is not None and not stream.closed:

@@ -18,8 +18,6 @@ from typing import Any
 
 from . import job, kernel, wire
 
-_MAX_PAYLOAD = 64 << 20
-
 
 def main() -> None:
     """Serve jobs until the input ends."""
@@ -44,7 +42,7 @@ def main() -> None:
         )
         wire.send(control[1], readiness)
         while True:
-            header, payload = wire.receive(control[0], _MAX_PAYLOAD)
+            header, payload = wire.receive(control[0], wire.MAX_PAYLOAD)
             if "stop" in header:
                 continue  # for a job that ended at the same moment
             resident = data.get(header["data"], {}) if header["data"] is not None else {}

@@ -17,6 +17,9 @@ _LENGTHS = struct.Struct(">II")
 MAX_HEADER = 1 << 20
 """Bytes. A header holds paths, limits or the tail of an output, so a megabyte is generous."""
 
+MAX_PAYLOAD = 64 << 20
+"""Bytes of a job's payload as JSON."""
+
 
 class Closed(Exception):
     """The other end is gone."""

@@ -171,6 +171,20 @@ class TestContract:
         with pytest.raises(ValueError, match="no data set 'digits'"):
             sandbox.run(Job(handler="candidate.run", payload={"source": ""}, data="digits"))
 
+    def test_a_payload_that_cannot_be_sent(self, sandbox: Sandbox) -> None:
+        with pytest.raises(TypeError, match="not JSON serializable"):
+            sandbox.run(Job(handler="candidate.run", payload={"source": {1, 2}}))
+        with pytest.raises(ValueError, match="at most 64"):
+            sandbox.run(Job(handler="candidate.run", payload={"source": "#" * (65 << 20)}))
+
+    def test_limits_hold_for_one_job_only(self, sandbox: Sandbox) -> None:
+        source = "held = bytearray(b'x') * (300 << 20)\nresult = {'held': len(held) >> 20}"
+        for memory_mb in (512, 64, 512):
+            outcome = submit(
+                sandbox, source.replace("300", "900") if memory_mb == 64 else source, memory_mb=memory_mb
+            )
+            assert outcome.status == ("ok" if memory_mb == 512 else "memory"), outcome
+
     def test_threads_share_a_worker(self, sandbox: Sandbox) -> None:
         with ThreadPoolExecutor(4) as executor:
             outcomes = list(executor.map(lambda n: submit(sandbox, f"result = {{'n': {n}}}"), range(12)))
@@ -211,6 +225,18 @@ class TestLifetime:
             assert outcome.failure is not None
             assert "did not survive" in outcome.failure.message
             assert submit(sandbox, "result = {'again': 1}").result == {"again": 1}
+
+    def test_a_dead_launcher_is_no_harm(self, backend: str, handlers: Path) -> None:
+        before, groups = set(psutil.Process().children()), control_groups()
+        with open_sandbox(backend, WorkerImage(handlers, preload=()), workers=1) as sandbox:
+            (launcher,) = set(psutil.Process().children()) - before
+            below = launcher.children(recursive=True)
+            launcher.kill()
+            psutil.wait_procs(below, timeout=5)
+            assert not [one for one in below if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+            assert submit(sandbox, "").status == "crash"
+            assert submit(sandbox, "result = {'again': 1}").result == {"again": 1}
+        assert control_groups() <= groups
 
     def test_a_worker_that_cannot_start_says_why(self, backend: str, handlers: Path) -> None:
         with pytest.raises(SandboxUnavailable, match="no_such_module"):

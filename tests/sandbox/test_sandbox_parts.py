@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from netwright.sandbox import Limits, build_seccomp, cgroups, layout
+from netwright.sandbox import Limits, bubblewrap, build_seccomp, cgroups, layout
 from netwright.sandbox.inside import wire
 from netwright.sandbox.results import MAX_DEPTH, outcome_from
 
@@ -179,6 +179,32 @@ class TestLayout:
         assert set(found.folders) == {"inside", "handlers"}
         assert (found.library_path, found.sites) == (None, ["/usr/lib/python3/dist-packages"])
         assert found.executable.startswith("/usr/bin/")
+
+
+class TestIdentity:
+    @pytest.mark.parametrize(
+        ("ranges", "low", "high"),
+        [
+            ("0 0 4294967295\n", 1_900_000_000, 2_034_217_728),
+            ("0 100000 65536\n", 60_000, 64_536),
+            ("0 1000 1\n1 100000 65536\n", 60_000, 64_537),
+        ],
+    )
+    def test_root_gives_each_worker_a_user_of_its_own(
+        self, ranges: str, low: int, high: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        monkeypatch.setattr(Path, "read_text", lambda path: ranges)
+        found = [bubblewrap.identity(slot) for slot in range(8)]
+        assert len(set(found)) == 8
+        assert all(low <= one <= high for one in found if one is not None)
+
+    def test_others_stay_who_they_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        assert bubblewrap.identity(0) is None
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        monkeypatch.setattr(Path, "read_text", lambda path: "0 1000 1\n")
+        assert bubblewrap.identity(0) is None
 
 
 class TestControlGroups:
