@@ -41,6 +41,16 @@ def test_sqlite_is_in_wal_with_foreign_keys(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
 
 
+def test_several_processes_may_open_new_records_at_once(tmp_path: Path) -> None:
+    code = "import sys; from netwright.memory.records import Records; sys.stdin.read(); Records(sys.argv[1])"
+    url = f"sqlite:///{tmp_path / 'r.db'}"
+    openers = [subprocess.Popen([sys.executable, "-c", code, url], stdin=subprocess.PIPE) for _ in range(3)]
+    for opener in openers:
+        assert opener.stdin is not None
+        opener.stdin.close()
+    assert [opener.wait() for opener in openers] == [0, 0, 0]
+
+
 def test_default_is_the_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETWRIGHT_HOME", str(tmp_path))
     Records().close()
