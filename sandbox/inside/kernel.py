@@ -21,6 +21,7 @@ _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_SECCOMP = 1, 24, 22
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _SECCOMP_MODE_FILTER = 2
+_MADV_COLLAPSE = 25
 _CAP_VERSION_3 = 0x20080522
 _LAST_CAP = 63
 _SYS_CLONE = {"x86_64": 56, "aarch64": 220}
@@ -70,6 +71,12 @@ def bind(source: str, target: str, read_only: bool = False) -> None:
     mount(source, target, None, MS_BIND | MS_REC)
     if read_only:
         mount(None, target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+
+
+def collapse(start: int, length: int) -> None:
+    """``madvise(MADV_COLLAPSE)``: back a stretch of our own memory with huge pages. Raises ``OSError``."""
+    result = _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), ctypes.c_int(_MADV_COLLAPSE))
+    _check(result, "madvise(MADV_COLLAPSE)")
 
 
 def _prctl(option: int, *arguments: object) -> int:

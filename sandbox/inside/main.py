@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from . import job, kernel, wire
+from . import job, kernel, pages, wire
 
 
 def main() -> None:
@@ -37,6 +37,7 @@ def main() -> None:
         _require_one_thread()
         gc.collect()
         gc.freeze()  # a collection in a fork must not write to, and so copy, all inherited objects
+        pages.gather()
         setting = job.Setting(
             isolating, bytes(seccomp) or None, bool(configuration["gauge_memory"]), control[0]
         )
