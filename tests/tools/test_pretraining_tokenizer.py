@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from netwright.tools.pretraining.tokenizer import conversation, render, train_tokenizer
+from netwright.tools.pretraining.tokenizer import WISHES, conversation, render, train_tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 HEADER = "# task=img-classification in=1x8x8 out=10 params=10k-30k style=plain"
@@ -29,6 +29,18 @@ def test_digits_and_line_starts_stand_alone(tokenizer: PreTrainedTokenizerFast) 
     assert [p for p in pieces if any(c.isdigit() for c in p)] == ["1", "2", "8"]
     assert all(p.strip(" ") == "\n" for p in pieces if "\n" in p)
     assert max(len(p) for p in pieces) > len("import torch") - 1
+
+
+@pytest.mark.parametrize("wish", WISHES)
+def test_every_wish_of_a_header_is_one_token(tokenizer: PreTrainedTokenizerFast, wish: str) -> None:
+    assert len(tokenizer.encode(wish, add_special_tokens=False)) == 1
+    assert tokenizer.decode(tokenizer.encode(f"x {wish} y")) == f"x {wish} y"
+
+
+def test_unknown_wishes_are_spelled_out(tokenizer: PreTrainedTokenizerFast) -> None:
+    text = "in=5x9x9 out=12 params=1M style=new"
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert len(tokenizer.encode(text)) > 8
 
 
 def test_special_tokens_are_only_those_of_the_template(tokenizer: PreTrainedTokenizerFast) -> None:

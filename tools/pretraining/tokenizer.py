@@ -2,20 +2,32 @@
 
 Programs repeat whole lines and half lines, so merges that cross words make a program three times shorter
 than a word-level BPE would, while single digits keep numbers spelled out and every line start stays visible.
+What a header can say is the exception: each known shape, size and style is one token, because a small model reads
+a wish from one place far sooner than from six digits that it must first put together.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
+
+from ..generators.headers import ANY, BUCKETS, INPUTS, STYLES
 
 VOCAB_SIZE = 1024
 CONTEXT = 1024
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
 SPLIT = r"\d|\n *"
 """What stands alone before merging: every digit, and every line break with the indentation after it."""
+
+WISHES: tuple[str, ...] = (
+    *(f"in={c}x{h}x{w} out={classes}" for (c, h, w), classes in INPUTS),
+    *(f"params={bucket}" for bucket in (*BUCKETS, ANY)),
+    *(f"style={style}" for style in (*STYLES, ANY)),
+)
+"""The parts of a header that are tokens of their own; other shapes are spelled out digit by digit."""
 
 CHAT_TEMPLATE = """\
 {%- set ns = namespace(request='', answer=none) -%}
@@ -39,7 +51,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = VOCAB_SIZE) -> PreTr
 
     Args:
         texts: whole documents (header line, line break, program).
-        vocab_size: entries including the three special tokens and the 256 bytes.
+        vocab_size: entries including the three special tokens, the 256 bytes and :data:`WISHES`.
 
     Returns:
         A fast tokenizer with the chat template; plain encoding adds no special tokens.
@@ -53,12 +65,13 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = VOCAB_SIZE) -> PreTr
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
+        vocab_size=vocab_size - len(WISHES),
         special_tokens=[PAD, BOS, EOS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator((_WISH.sub("\n", text) for text in texts), trainer)
+    tokenizer.add_tokens([AddedToken(wish, normalized=False) for wish in WISHES])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
@@ -69,6 +82,9 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = VOCAB_SIZE) -> PreTr
         clean_up_tokenization_spaces=False,
         chat_template=CHAT_TEMPLATE,
     )
+
+
+_WISH = re.compile("|".join(re.escape(wish) for wish in sorted(WISHES, key=len, reverse=True)))
 
 
 def conversation(header: str, source: str | None = None) -> list[dict[str, str]]:
