@@ -116,7 +116,8 @@ def completion_repair_prompt(header: str, code: str, verdict: Verdict, attempt: 
     if attempt > 1:
         heads = [n for n, text in enumerate(lines[:line]) if text.startswith("class ")]
         cut = heads[-1] if heads else 0
-    kept = "".join(lines[:cut])
+    # Without its last line break: the model goes on with a token that starts by one.
+    kept = "".join(lines[:cut]).rstrip("\n")
     messages: list[BaseMessage] = [HumanMessage(header)]
     if kept:
         messages.append(AIMessage(kept))

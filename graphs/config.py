@@ -84,7 +84,7 @@ class SandboxSettings(Settings):
 
     backend: Literal["bubblewrap", "process"] = "bubblewrap"
     workers: int | None = Field(default=None, ge=1, description="null: one per core")
-    validation: Limits = Limits(wall_s=30, cpu_s=20)
+    validation: Limits = Limits(wall_s=60, cpu_s=20)
 
 
 class Config(Settings):

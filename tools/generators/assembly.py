@@ -1,7 +1,7 @@
 """How a convolutional program is put together: stem, stages that shrink the image, head.
 
-A builder writes text and keeps the true channels and sizes beside it, so that no program can divide by a
-wrong group count or shrink an image to nothing.
+Every shrinking layer is padded, as in the stem of a ResNet, so that an image never shrinks to nothing, and a
+flattening head asks the features for their size.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from .headers import Shape
 from .vocabulary import Taste, pick, quantise, sequential, tuple_text
 
 Unit = Callable[[str, str, str], list[str]]
+POOLS = ("nn.MaxPool2d(3, stride=2, padding=1)", "nn.AvgPool2d(3, stride=2, padding=1)")
+"""Poolings that halve, rounding up."""
 
 
 @dataclass
@@ -32,31 +34,15 @@ class Trunk:
     Attributes:
         lines: text of the constructor that ends by setting ``self.features``.
         channels: how the text names the output channels: ``c`` or a number.
-        size: true height and width of the output.
-        divisor: product of the strides; ``in_shape[2] // divisor`` is the height if ``exact``.
     """
 
     lines: list[str]
     channels: str
-    size: tuple[int, int]
-    divisor: int
-    shape: Shape
-
-    @property
-    def exact(self) -> bool:
-        """Whether the output size is the input size over the divisor, rounded down."""
-        return self.size == (self.shape[1] // self.divisor, self.shape[2] // self.divisor)
 
 
 def halvings(shape: Shape) -> int:
     """How often the image can be halved, rounding down, before nothing is left."""
     return min(shape[1], shape[2]).bit_length() - 1
-
-
-def shrink(size: tuple[int, int], *, pooled: bool) -> tuple[int, int]:
-    """Size after a pooling by two (rounds down) or a padded convolution of stride two (rounds up)."""
-    extra = 0 if pooled else 1
-    return (size[0] + extra) // 2, (size[1] + extra) // 2
 
 
 @dataclass(frozen=True)
@@ -80,11 +66,15 @@ class Plan:
     factor: int
 
 
-def draw_plan(rng: random.Random, shape: Shape, width: float, *, quantum: int = 4, stem: bool) -> Plan:
-    """A plan whose strides fit the image; ``width`` scales the channels and changes nothing else."""
+def draw_plan(rng: random.Random, shape: Shape, width: float, *, quantum: int = 4, blocks: bool, stem: bool) -> Plan:
+    """A plan whose strides fit the image; ``width`` scales the channels and changes nothing else.
+
+    Args:
+        blocks: the stages are helper modules, which shrink by their stride and stand in loops.
+    """
     most = halvings(shape)
-    form = pick(rng, (("table", 0.45), ("double", 0.3), ("unrolled", 0.25)))
-    pool = pick(rng, (("", 0.45), ("nn.MaxPool2d(2)", 0.4), ("nn.AvgPool2d(2)", 0.15)))
+    form = pick(rng, (("table", 0.55), ("double", 0.45 if blocks else 0.3), ("unrolled", 0.0 if blocks else 0.15)))
+    pool = "" if blocks else pick(rng, (("", 0.45), (POOLS[0], 0.4), (POOLS[1], 0.15)))
     least = 1 if most <= 4 else 2
     downs = rng.randint(least, min(most, 4))
     repeats = pick(rng, ((1, 0.62), (2, 0.28), (3, 0.1)))
@@ -156,23 +146,16 @@ def _unrolled(plan: Plan, taste: Taste, unit: Unit) -> list[str]:
     return sequential("features", layers)
 
 
-def assemble(plan: Plan, taste: Taste, unit: Unit, shape: Shape) -> Trunk:
+def assemble(plan: Plan, taste: Taste, unit: Unit) -> Trunk:
     """Write the feature extractor of a plan; ``unit(c, k, s)`` gives the layers of one block as text."""
     writer = {"table": _table, "double": _double, "unrolled": _unrolled}[plan.form]
-    size, divisor = (shape[1], shape[2]), 1
-    for stride in plan.strides:
-        if stride == 2:
-            size, divisor = shrink(size, pooled=bool(plan.pool)), 2 * divisor
     channels = str(plan.widths[-1]) if plan.form == "unrolled" else "c"
-    return Trunk(writer(plan, taste, unit), channels, size, divisor, shape)
+    return Trunk(writer(plan, taste, unit), channels)
 
 
 def draw_head(rng: random.Random, trunk: Trunk, act: str, width: float) -> list[str]:
     """Text of ``self.head`` over the trunk's output, with what must be computed before it."""
-    kinds = [("mean", 0.52), ("max", 0.05), ("probe", 0.07)]
-    kinds += [("quarter", 0.1)] if min(trunk.size) >= 2 else []
-    kinds += [("flatten", 0.3)] if trunk.exact else []
-    kind = pick(rng, kinds)
+    kind = pick(rng, (("mean", 0.52), ("max", 0.05), ("quarter", 0.1), ("flatten", 0.33)))
     hidden = pick(rng, ((0, 0.64), (1, 0.36)))
     dropout = pick(rng, ((0.0, 0.66), (0.2, 0.14), (0.3, 0.08), (0.5, 0.12)))
     c = trunk.channels
@@ -181,14 +164,11 @@ def draw_head(rng: random.Random, trunk: Trunk, act: str, width: float) -> list[
     if kind == "quarter":
         pool, c = "nn.AdaptiveAvgPool2d(2)", f"4 * {c}"
     elif kind == "flatten":
-        sides = [f"(in_shape[{i}] // {trunk.divisor})" for i in (2, 3)]
-        before, c = [f"n = {c} * {sides[0]} * {sides[1]}"], "n"
-    elif kind == "probe":
         before = ["n = self.features(torch.zeros(2, *in_shape[1:])).flatten(1).shape[1]"]
         c = "n"
     layers = [*([pool] if pool else []), "nn.Flatten()"]
     if hidden:
-        middle = max(16, 16 * round(width * 2 / 16))
+        middle = quantise(width * 2, 16)
         layers += [f"nn.Linear({c}, {middle})", act]
         c = str(middle)
     layers += [f"nn.Dropout({dropout})"] if dropout else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from .assembly import Draft, Trunk, assemble, draw_head, draw_plan, halvings
+from .assembly import POOLS, Draft, Trunk, assemble, draw_head, draw_plan, halvings
 from .headers import Shape
 from .vocabulary import Taste, draw_taste, pick, quantise, sequential
 
@@ -27,8 +27,8 @@ def block_class(name: str, arguments: str, init: list[str], forward: list[str]) 
 def plain(rng: random.Random, shape: Shape, width: float) -> Draft:
     """Convolutions in a row, no helper class."""
     taste = draw_taste(rng)
-    plan = draw_plan(rng, shape, width, stem=rng.random() < 0.25)
-    trunk = assemble(plan, taste, taste.unit, shape)
+    plan = draw_plan(rng, shape, width, blocks=False, stem=rng.random() < 0.25)
+    trunk = assemble(plan, taste, taste.unit)
     return Draft([], trunk.lines + draw_head(rng, trunk, taste.act, width), _FORWARD)
 
 
@@ -38,15 +38,8 @@ def _finish(
     """A trunk of ``Block(c, k, s)`` modules with stem and head."""
     arguments, init, forward = block
     quantum = 8 if taste.norm.startswith("nn.GroupNorm(4") else 4
-    plan = draw_plan(rng, shape, width, quantum=quantum, stem=True)
-    if plan.pool:
-        arguments = arguments.removesuffix(", s")
-        init = [line.replace(", stride=s", "").replace(" and s == 1", "") for line in init]
-
-    def unit(c: str, k: str, s: str) -> list[str]:
-        return [f"Block({c}, {k}, {s})" if s else f"Block({c}, {k})"]
-
-    trunk = assemble(plan, taste, unit, shape)
+    plan = draw_plan(rng, shape, width, quantum=quantum, blocks=True, stem=True)
+    trunk = assemble(plan, taste, lambda c, k, s: [f"Block({c}, {k}, {s})"])
     helper = block_class("Block", arguments, init, forward)
     return Draft(helper, trunk.lines + draw_head(rng, trunk, taste.act, width), _FORWARD)
 
@@ -156,7 +149,7 @@ def dense(rng: random.Random, shape: Shape, width: float) -> Draft:
     stages = rng.randint(1 if halvings(shape) <= 4 else 2, min(3, halvings(shape)))
     depth = pick(rng, ((2, 0.35), (3, 0.35), (4, 0.3)))
     start = pick(rng, ((2, 0.6), (1, 0.2), (4, 0.2)))
-    pool = pick(rng, (("nn.AvgPool2d(2)", 0.7), ("nn.MaxPool2d(2)", 0.3)))
+    pool = pick(rng, ((POOLS[1], 0.7), (POOLS[0], 0.3)))
     halve = rng.random() < 0.6
     between = ["layers += [nn.Conv2d(c, c // 2, 1), " + pool + "]", "c = c // 2"] if halve else []
     lines = [
@@ -169,8 +162,7 @@ def dense(rng: random.Random, shape: Shape, width: float) -> Draft:
         *(f"    {line}" for line in between or [f"layers.append({pool})"]),
         "self.features = nn.Sequential(*layers)",
     ]
-    size = (shape[1] >> stages, shape[2] >> stages)
-    trunk = Trunk(lines, "c", size, 2**stages, shape)
+    trunk = Trunk(lines, "c")
     helper = block_class("Layer", "c, g", sequential("body", layer), ["return torch.cat([x, self.body(x)], 1)"])
     return Draft(helper, trunk.lines + draw_head(rng, trunk, taste.act, width), _FORWARD)
 
@@ -200,12 +192,11 @@ def convnext(rng: random.Random, shape: Shape, width: float) -> Draft:
         f"c = {base}",
         f"layers = [nn.Conv2d(in_shape[1], c, {patch}, stride={patch})]",
         f"for i in range({stages}):",
-        f"    layers += [{', '.join(['Block(c)'] * depth)}, nn.Conv2d(c, {k}, 2, stride=2)]",
+        f"    layers += [{', '.join(['Block(c)'] * depth)}, nn.Conv2d(c, {k}, 3, stride=2, padding=1)]",
         *(["    c = 2 * c"] if factor == 2 else []),
         *(["layers.append(Block(c))"] if last else []),
         "self.features = nn.Sequential(*layers)",
     ]
-    divisor = patch * 2**stages
-    trunk = Trunk(lines, "c", (left[0] >> stages, left[1] >> stages), divisor, shape)
+    trunk = Trunk(lines, "c")
     helper = block_class("Block", "c", init, forward)
     return Draft(helper, trunk.lines + draw_head(rng, trunk, act, width), _FORWARD)

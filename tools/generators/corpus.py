@@ -12,7 +12,7 @@ from .headers import Header
 from .programs import Program, random_program
 from .wishes import sample_header
 
-DEFAULT_SIZE = 8000
+DEFAULT_SIZE = 12_000
 _GIVE_UP = 50
 
 

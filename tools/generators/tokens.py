@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import random
-from itertools import pairwise
 
 from .assembly import Draft
 from .convolutional import block_class
 from .headers import Shape
-from .vocabulary import ACTIVATIONS, pick, quantise, sequential
+from .vocabulary import ACTIVATIONS, pick, quantise, tuple_text
 
 
 def _patch_size(rng: random.Random, shape: Shape, most: int) -> int:
     """A patch that divides the image into 4 to ``most`` squares."""
     side = min(shape[1], shape[2])
-    sizes = [p for p in (1, 2, 4, 7, 8, 16) if side % p == 0 and 4 <= (shape[1] // p) * (shape[2] // p) <= most]
+    sizes = [p for p in (1, 2, 4, 7, 8) if side % p == 0 and 4 <= (shape[1] // p) * (shape[2] // p) <= most]
     return rng.choice(sizes)
 
 
@@ -108,34 +107,18 @@ def mlp(rng: random.Random, shape: Shape, width: float) -> Draft:
     norm = pick(rng, (("", 0.6), ("nn.BatchNorm1d({})", 0.28), ("nn.LayerNorm({})", 0.12)))
     dropout = pick(rng, ((0.0, 0.65), (0.2, 0.2), (0.5, 0.15)))
     depth = pick(rng, ((1, 0.25), (2, 0.35), (3, 0.25), (5, 0.1), (8, 0.05)))
-    looped = rng.random() < 0.6
-    pooled = shape[1] >= 16 and rng.random() < 0.3
     taper = rng.random() < 0.5
-    first = ["nn.AvgPool2d(2)"] if pooled else []
-    n = "n = in_shape[1] * in_shape[2] * in_shape[3]"
-    if pooled:
-        n = "n = in_shape[1] * (in_shape[2] // 2) * (in_shape[3] // 2)"
     widths = [quantise(width * (2.0 if not taper else 2.0 ** (1 - i)), largest=2048) for i in range(depth)]
 
-    def layer(c: str, k: str) -> list[str]:
-        drop = [f"nn.Dropout({dropout})"] if dropout else []
-        return [f"nn.Linear({c}, {k})", *([norm.format(k)] if norm else []), act, *drop]
+    def layer(k: str) -> str:
+        layers = [f"nn.Linear(n, {k})", *([norm.format(k)] if norm else []), act]
+        return ", ".join([*layers, *([f"nn.Dropout({dropout})"] if dropout else [])])
 
-    if looped and not taper and depth > 1:
-        loop = f"for i in range({depth}):"
-        body, k = [f"layers += [{', '.join(layer('n', str(widths[0])))}]", f"n = {widths[0]}"], ""
-    elif looped:
-        text = ", ".join(map(str, widths)) + ("," if depth == 1 else "")
-        loop, k = f"for k in ({text}):", "k"
-        body = [f"layers += [{', '.join(layer('n', k))}]", "n = k"]
-    if looped:
-        lines = [n, f"layers = [{', '.join([*first, 'nn.Flatten()'])}]", loop]
-        lines += [*(f"    {line}" for line in body), "layers.append(nn.Linear(n, out_shape[0]))"]
-        lines += ["self.net = nn.Sequential(*layers)"]
+    if not taper and depth > 1:
+        loop, body = f"for i in range({depth}):", [f"layers += [{layer(str(widths[0]))}]", f"n = {widths[0]}"]
     else:
-        names = ["n", *map(str, widths)]
-        layers = [*first, "nn.Flatten()"]
-        for c, k in pairwise(names):
-            layers += layer(c, k)
-        lines = [n, *sequential("net", [*layers, f"nn.Linear({names[-1]}, out_shape[0])"])]
+        loop, body = f"for k in {tuple_text(widths)}:", [f"layers += [{layer('k')}]", "n = k"]
+    lines = ["n = in_shape[1] * in_shape[2] * in_shape[3]", "layers = [nn.Flatten()]", loop]
+    lines += [*(f"    {line}" for line in body), "layers.append(nn.Linear(n, out_shape[0]))"]
+    lines += ["self.net = nn.Sequential(*layers)"]
     return Draft([], lines, ["return self.net(x)"])

@@ -57,9 +57,14 @@ def pick(rng: random.Random, table: Sequence[tuple[T, float]]) -> T:
     return rng.choices([item for item, _ in table], [weight for _, weight in table])[0]
 
 
+_WIDTHS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048)
+"""Widths that people write: powers of two and a step between."""
+
+
 def quantise(width: float, quantum: int = 4, largest: int = 768) -> int:
-    """``width`` as the nearest multiple of ``quantum``, from one quantum up to ``largest``."""
-    return min(largest, max(1, round(width / quantum)) * quantum)
+    """The usual width nearest to ``width``, a multiple of ``quantum``, at most ``largest``."""
+    usual = [w for w in _WIDTHS if w % quantum == 0 and w <= largest]
+    return min(usual, key=lambda w: abs(w - width))
 
 
 def tuple_text(items: Sequence[object]) -> str:

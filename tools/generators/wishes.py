@@ -23,16 +23,16 @@ PARAMS_ANY_SHARE = 0.2
 # First and last bucket that a style reaches within the limits on width, depth and multiply-adds, by style,
 # for the inputs in the order of INPUTS.
 _REACH: dict[str, str] = {
-    "plain": "05 05 05 15 05 05 04",
-    "residual": "04 04 03 05 05 04 04",
-    "depthwise": "04 05 05 05 05 05 05",
-    "inception": "04 05 04 05 05 04 04",
-    "dense": "13 03 13 13 03 13 13",
-    "se": "04 04 04 04 04 05 14",
-    "convnext": "04 05 05 05 05 05 05",
+    "plain": "04 05 04 05 04 05 05",
+    "residual": "05 04 05 15 05 05 04",
+    "depthwise": "05 05 05 05 05 15 05",
+    "inception": "05 05 05 15 05 15 05",
+    "dense": "03 03 13 14 03 14 14",
+    "se": "05 05 05 05 05 05 05",
+    "convnext": "05 05 05 15 05 15 05",
     "mixer": "04 05 05 05 05 05 15",
-    "attention": "04 05 05 15 05 05 15",
-    "mlp": "05 05 15 15 05 05 25",
+    "attention": "05 05 05 15 05 05 05",
+    "mlp": "05 15 25 25 05 15 35",
 }
 
 
