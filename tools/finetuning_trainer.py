@@ -78,7 +78,8 @@ def build_trainer(
         raise ValueError(f"the tokenizer in {base_folder} has no chat template, so pairs cannot be rendered")
     set_seed(seed)
     dtype = torch.bfloat16 if config.precision == "bf16" and config.device == "auto" else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(base_folder, dtype=dtype, local_files_only=True)
+    # Not mapped into memory: a folder that is written anew meanwhile would change or kill the tune.
+    model = AutoModelForCausalLM.from_pretrained(base_folder, dtype=dtype, local_files_only=True, disable_mmap=True)
     lora: Any = None
     if start_adapter is not None:
         model = PeftModel.from_pretrained(model, start_adapter, is_trainable=True)

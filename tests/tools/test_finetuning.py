@@ -230,14 +230,17 @@ class TestTune:
 
     def test_a_stopping_callback_ends_the_tune(self, base: Path, tmp_path: Path) -> None:
         threads = torch.get_num_threads()
+        mapped: list[bool] = []
 
         def stop(progress: TuneProgress) -> None:
+            mapped.append(str(base) in Path("/proc/self/maps").read_text())
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             tune(base, PAIRS, OLD, tmp_path / "out", config=SHORT, seed=0, progress=stop)
         assert torch.get_num_threads() == threads
         assert not (tmp_path / "out" / "adapter_config.json").exists()
+        assert mapped == [False], "a folder that is written anew must not change a tune under way"
 
     def test_what_cannot_be_tuned_is_refused(
         self, base: Path, tuned: tuple[Path, TuneReport, list[TuneProgress]], tmp_path: Path
