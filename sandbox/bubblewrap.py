@@ -10,7 +10,7 @@ from pathlib import Path
 from . import cgroups
 from .build_seccomp import ARCHITECTURES, path_of
 from .environment import data_files, worker_environment
-from .layout import OWN, Layout, layout
+from .layout import OWN, Layout, layout, seen
 from .pool import WorkerPool
 from .protocol import Job, Limits, SandboxUnavailable, WorkerImage
 from .worker import Plan
@@ -158,28 +158,29 @@ class BubblewrapSandbox(WorkerPool):
         for name, source in self._layout.folders.items():
             shown = str(source) if stage is None else f"{stage}/{name}"
             command += ["--ro-bind", shown, f"/netwright/{name}"]
+        for hidden in (folder.resolve() for folder in self._image.hidden if folder.is_dir()):
+            inside = seen(hidden, self._layout.folders)
+            if not inside.startswith(("/usr/", "/netwright/")):
+                continue  # nothing of it is shown
+            command += ["--tmpfs", inside, "--remount-ro", inside]
         command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/scratch"]
         return [*command, self._layout.executable, "-s", "-S", "-B", "-P", "-c", _START]
 
     def _check(self) -> None:
         """Look around from inside a job. Raises :class:`SandboxUnavailable` if a wall is missing."""
-        outcome = self.run(
-            Job(handler="self_check.probe", payload={}, limits=Limits(wall_s=20, memory_mb=256))
-        )
+        outcome = self.run(Job(handler="self_check.probe", payload={}, limits=Limits(wall_s=20, memory_mb=256)))
         if outcome.status != "ok":
-            raise SandboxUnavailable(
-                self._explain(f"the self-check ended as {outcome.status}: {outcome.failure}")
-            )
-        seen = outcome.result
+            raise SandboxUnavailable(self._explain(f"the self-check ended as {outcome.status}: {outcome.failure}"))
+        found = outcome.result
         faults = {
-            "it has a network": self.given("interfaces") > {"lo"} or seen["internet_socket"] == "allowed",
-            "it runs as root": seen["uid"] == 0,
+            "it has a network": self.given("interfaces") > {"lo"} or found["internet_socket"] == "allowed",
+            "it runs as root": found["uid"] == 0,
             "its environment is not clean": not self.given("environment") <= self.variables,
-            "it has no process namespace of its own": seen["pid"] > 2,
-            "system calls are not filtered": seen["seccomp"] != 2 or seen["no_new_privs"] != 1,
-            "it can make namespaces": seen["namespaces"] == "allowed",
-            "it has descriptors of the worker": set(seen["descriptors"]) - {0, 1, 2, 3, 4} != set(),
-            "it can write to the system": set(seen["writable"]) - {"/scratch", "/tmp", "/dev/shm"} != set(),
+            "it has no process namespace of its own": found["pid"] > 2,
+            "system calls are not filtered": found["seccomp"] != 2 or found["no_new_privs"] != 1,
+            "it can make namespaces": found["namespaces"] == "allowed",
+            "it has descriptors of the worker": set(found["descriptors"]) - {0, 1, 2, 3, 4} != set(),
+            "it can write to the system": set(found["writable"]) - {"/scratch", "/tmp", "/dev/shm"} != set(),
         }
         broken = [fault for fault, found in faults.items() if found]
         if broken:

@@ -76,14 +76,10 @@ class WorkerPool(ABC):
             TypeError: the payload cannot be written as JSON.
         """
         if job.data is not None and job.data not in self._image.data:
-            raise ValueError(
-                f"the worker image has no data set {job.data!r}, only {sorted(self._image.data)}"
-            )
+            raise ValueError(f"the worker image has no data set {job.data!r}, only {sorted(self._image.data)}")
         payload = json.dumps(job.payload).encode()
         if len(payload) > wire.MAX_PAYLOAD:
-            raise ValueError(
-                f"a payload of {len(payload) >> 20} MiB; at most {wire.MAX_PAYLOAD >> 20} are allowed"
-            )
+            raise ValueError(f"a payload of {len(payload) >> 20} MiB; at most {wire.MAX_PAYLOAD >> 20} are allowed")
         slot, worker = self._idle.get()
         started = time.monotonic()
         try:
@@ -95,9 +91,7 @@ class WorkerPool(ABC):
         except WorkerGone as error:
             self._discard(slot)
             worker = None
-            failure = Failure(
-                error_class="WorkerGone", message=f"the worker did not survive the job: {error}"[:2000]
-            )
+            failure = Failure(error_class="WorkerGone", message=f"the worker did not survive the job: {error}"[:2000])
             return Outcome(status=error.status, failure=failure, wall_s=time.monotonic() - started)
         except BaseException:
             self._discard(slot)  # an interrupted exchange leaves the channel in the middle of a frame

@@ -63,9 +63,7 @@ class Outcome(BaseModel):
     status: Status
     result: Any = None
     failure: Failure | None = None
-    note: str | None = Field(
-        default=None, description="last progress note the handler wrote, at most 200 characters"
-    )
+    note: str | None = Field(default=None, description="last progress note the handler wrote, at most 200 characters")
     stdout: str = Field(default="", description="tail of standard output and error, at most 4,000 characters")
     wall_s: float = 0.0
     cpu_s: float = 0.0
@@ -84,12 +82,16 @@ class WorkerImage:
             which would cost each fork two CPU seconds.
         data: data set name -> folder of ``*.npy`` files; each is loaded once, as a read-only tensor named by
             its stem, and shared by all forks.
+        hidden: folders of this machine that jobs must not see although they lie in what is shown to them (a
+            library's copy of a data set's labels, say). Those that do not exist are passed over. The
+            ``process`` backend cannot hide anything.
         seed_environment: extra environment variables of the worker (never secrets).
     """
 
     handlers: Path
     preload: tuple[str, ...] = ("torch", "numpy", "torch._dynamo")
     data: Mapping[str, Path] = field(default_factory=dict)
+    hidden: tuple[Path, ...] = ()
     seed_environment: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,15 @@ def held_out_labels(dataset: str) -> npt.NDArray[np.int64]:
     folder = prepare(dataset).parent
     labels: npt.NDArray[np.int64] = np.load(folder / "labels" / "test_y.npy", allow_pickle=False)
     return labels
+
+
+def label_sources() -> tuple[Path, ...]:
+    """Folders outside the data directory that hold test labels of known data sets, for a sandbox to hide."""
+    sklearn = find_spec("sklearn")
+    bundled = (
+        [Path(where) / "datasets" / "data" for where in (sklearn.submodule_search_locations or [])] if sklearn else []
+    )
+    return (*bundled, DEBIAN_FASHION_MNIST)
 
 
 def on_disk(dataset: str) -> str | None:

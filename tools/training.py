@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..memory.types import Protocol, Task, Trial, candidate_id
 from ..sandbox.protocol import Job, Limits, Sandbox, WorkerImage
 from . import outcomes
-from .datasets import held_out_labels, prepare
+from .datasets import held_out_labels, label_sources, prepare
 from .execution import PAYLOAD, PRELOAD, SEED_ENVIRONMENT, classes_of, refuse
 from .outcomes import Stop
 from .protocols import TRANSFORMS
@@ -46,6 +46,7 @@ def evaluation_image(datasets: Iterable[str], download: bool = False) -> WorkerI
         handlers=PAYLOAD,
         preload=PRELOAD,
         data={task_info(name).dataset: prepare(name, download=download) for name in datasets},
+        hidden=label_sources(),
         seed_environment=SEED_ENVIRONMENT,
     )
 

@@ -118,9 +118,7 @@ def _start(
                 tempfile.tempdir = None
             call.perform(name, payload, data)
         except BaseException as error:
-            print(
-                f"the job could not be prepared: {type(error).__name__}: {error}", file=sys.stderr, flush=True
-            )
+            print(f"the job could not be prepared: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         finally:
             os._exit(jail.UNPREPARED)
     for fd in inner:

@@ -38,9 +38,7 @@ def main() -> None:
         gc.collect()
         gc.freeze()  # a collection in a fork must not write to, and so copy, all inherited objects
         pages.gather()
-        setting = job.Setting(
-            isolating, bytes(seccomp) or None, bool(configuration["gauge_memory"]), control[0]
-        )
+        setting = job.Setting(isolating, bytes(seccomp) or None, bool(configuration["gauge_memory"]), control[0])
         wire.send(control[1], readiness)
         while True:
             header, payload = wire.receive(control[0], wire.MAX_PAYLOAD)
@@ -64,9 +62,7 @@ def _load(configuration: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
         torch.set_num_interop_threads(1)
     for name in configuration["preload"]:
         importlib.import_module(name)
-    data: dict[str, Mapping[str, Any]] = {
-        name: _tensors(files) for name, files in configuration["data"].items()
-    }
+    data: dict[str, Mapping[str, Any]] = {name: _tensors(files) for name, files in configuration["data"].items()}
     os.listdir(configuration["handlers"])  # unlike the search below, this says so if it may not
     for module in pkgutil.iter_modules([configuration["handlers"]]):
         importlib.import_module(module.name)

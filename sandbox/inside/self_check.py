@@ -34,9 +34,7 @@ def probe(payload: dict[str, Any], data: Mapping[str, Any], note: Callable[[str]
         "directory": os.getcwd(),
         "shown": {path: _listing(path) for path in _SHOWN},
         "descriptors": _open_descriptors(),
-        "writable": [
-            path for path in ("/", "/usr", "/dev", "/scratch", "/tmp", "/dev/shm") if _writable(path)
-        ],
+        "writable": [path for path in ("/", "/usr", "/dev", "/scratch", "/tmp", "/dev/shm") if _writable(path)],
         "internet_socket": _attempt(lambda: socket.socket(socket.AF_INET).close()),
         "namespaces": _attempt(lambda: _call(libc, libc.unshare, 0x10000000)),
         "io_uring": _attempt(lambda: _call(libc, libc.syscall, _SYS_IO_URING_SETUP, 1, None)),

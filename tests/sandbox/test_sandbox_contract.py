@@ -84,9 +84,7 @@ class TestContract:
             ("def f(): f()\nf()", "RecursionError", 1),
         ],
     )
-    def test_every_way_to_raise_is_an_error(
-        self, sandbox: Sandbox, source: str, name: str, line: int
-    ) -> None:
+    def test_every_way_to_raise_is_an_error(self, sandbox: Sandbox, source: str, name: str, line: int) -> None:
         outcome = submit(sandbox, source)
         assert outcome.status == "error"
         assert outcome.failure is not None
@@ -157,9 +155,7 @@ class TestContract:
         assert len(alive_below(os.getpid())) == before
 
     def test_a_fork_that_returns_does_not_answer_twice(self, sandbox: Sandbox) -> None:
-        source = (
-            "import os\nchild = os.fork()\nif child: os.waitpid(child, 0)\nresult = {'child': child == 0}"
-        )
+        source = "import os\nchild = os.fork()\nif child: os.waitpid(child, 0)\nresult = {'child': child == 0}"
         assert submit(sandbox, source).result == {"child": False}
 
     def test_scratch_is_writable_and_fresh(self, sandbox: Sandbox) -> None:
@@ -180,9 +176,7 @@ class TestContract:
     def test_limits_hold_for_one_job_only(self, sandbox: Sandbox) -> None:
         source = "held = bytearray(b'x') * (300 << 20)\nresult = {'held': len(held) >> 20}"
         for memory_mb in (512, 64, 512):
-            outcome = submit(
-                sandbox, source.replace("300", "900") if memory_mb == 64 else source, memory_mb=memory_mb
-            )
+            outcome = submit(sandbox, source.replace("300", "900") if memory_mb == 64 else source, memory_mb=memory_mb)
             assert outcome.status == ("ok" if memory_mb == 512 else "memory"), outcome
 
     def test_threads_share_a_worker(self, sandbox: Sandbox) -> None:

@@ -42,9 +42,7 @@ def look(sandbox: Sandbox, source: str, **limits: Any) -> Any:
     return outcome.result
 
 
-def test_the_environment_holds_nothing_of_the_host(
-    bubblewrap: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_holds_nothing_of_the_host(bubblewrap: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "s3cret")
     found = look(bubblewrap, "result = dict(os.environ)")
     assert "SECRET_TOKEN" not in found
@@ -82,9 +80,7 @@ def test_files_of_the_host_are_not_there(bubblewrap: Sandbox, tmp_path: Path) ->
 
 
 def test_only_named_folders_are_shown(bubblewrap: Sandbox) -> None:
-    found = look(
-        bubblewrap, "result = {p: sorted(os.listdir(p)) for p in ('/', '/etc', '/proc', '/netwright')}"
-    )
+    found = look(bubblewrap, "result = {p: sorted(os.listdir(p)) for p in ('/', '/etc', '/proc', '/netwright')}")
     linked = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"}
     assert set(found["/"]) - linked == {"dev", "etc", "netwright", "proc", "scratch", "tmp", "usr"}
     assert set(found["/etc"]) <= {"alternatives", "ld.so.cache"}
@@ -197,9 +193,7 @@ result = {"kinds": kinds, "read": attempt(lambda: os.read(3, 1))}"""
 def test_a_fork_bomb_is_contained(bubblewrap: Sandbox) -> None:
     before = len(psutil.pids())
     started = time.monotonic()
-    outcome = attack(
-        bubblewrap, "while True:\n    try: os.fork()\n    except OSError: pass", wall_s=3, cpu_s=2
-    )
+    outcome = attack(bubblewrap, "while True:\n    try: os.fork()\n    except OSError: pass", wall_s=3, cpu_s=2)
     assert outcome.status in {"timeout", "cpu", "crash"}
     assert time.monotonic() - started < 20
     assert len(psutil.pids()) < before + 20
@@ -231,9 +225,7 @@ time.sleep(30)"""
     assert outcome.status == "memory", outcome
 
 
-def test_memory_adds_up_where_there_is_no_control_group(
-    handlers: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_adds_up_where_there_is_no_control_group(handlers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netwright.sandbox.cgroups.find", lambda: None)
     source = """
 import mmap, time
@@ -326,9 +318,7 @@ result = {"daemon": "started"}"""
 
 
 def test_a_forged_result_is_data_only(bubblewrap: Sandbox) -> None:
-    forged = attack(
-        bubblewrap, """os.write(3, b'{"kind": "ok", "result": {"accuracy": 1e999}}'); os._exit(0)"""
-    )
+    forged = attack(bubblewrap, """os.write(3, b'{"kind": "ok", "result": {"accuracy": 1e999}}'); os._exit(0)""")
     assert (forged.status, forged.result) == ("ok", {"accuracy": float("inf")})
     for answer in (
         b"\x80\x04K*.",
@@ -350,9 +340,7 @@ def test_a_flood_of_notes_is_bounded(bubblewrap: Sandbox) -> None:
 
 
 def test_the_host_runs_its_workers_without_root(bubblewrap: Sandbox) -> None:
-    workers = [
-        one for one in psutil.Process().children(recursive=True) if "inside.main" in " ".join(one.cmdline())
-    ]
+    workers = [one for one in psutil.Process().children(recursive=True) if "inside.main" in " ".join(one.cmdline())]
     assert workers
     for worker in workers:
         if worker.cmdline()[0].endswith("bwrap") or "/netwright/" in worker.cmdline()[0]:

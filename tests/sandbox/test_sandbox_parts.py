@@ -154,9 +154,7 @@ def interpret(program: bytes, number: int, argument: int, architecture: int) -> 
         elif code == 0x06:
             return value
         else:
-            jump = {0x15: accumulator == value, 0x35: accumulator >= value, 0x45: bool(accumulator & value)}[
-                code
-            ]
+            jump = {0x15: accumulator == value, 0x35: accumulator >= value, 0x45: bool(accumulator & value)}[code]
             at += if_true if jump else if_false
 
 
@@ -169,9 +167,7 @@ class TestLayout:
         assert all(site.startswith(("/netwright/", "/usr/")) for site in found.sites)
         assert not any(path == Path.home() or Path.cwd() == path for path in found.folders.values())
 
-    def test_a_system_interpreter_needs_no_folder(
-        self, handlers: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_system_interpreter_needs_no_folder(self, handlers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "base_prefix", "/usr")
         monkeypatch.setattr(sys, "_base_executable", "/usr/bin/env")
         monkeypatch.setattr(layout, "site_folders", lambda: [Path("/usr/lib/python3/dist-packages")])
@@ -239,6 +235,4 @@ class TestControlGroups:
             assert not os.access("/sys/fs/cgroup", os.W_OK) or os.geteuid() != 0 or cgroups._mounts("cgroup2")
             return
         assert all(parent.is_dir() for parent in found.parents.values())
-        assert not [
-            p for parent in found.parents.values() for p in parent.glob(f"netwright-{os.getpid()}-9999")
-        ]
+        assert not [p for parent in found.parents.values() for p in parent.glob(f"netwright-{os.getpid()}-9999")]
