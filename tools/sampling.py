@@ -164,7 +164,9 @@ def load_language_model(folder: Path | str, adapter: Path | str | None = None) -
         raise FileNotFoundError(f"no config.json in {folder}; name a folder in Hugging Face format")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     with _no_loading_bar():
-        model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, dtype=torch.float32, disable_mmap=True
+        )
     language_model = LanguageModel(model, tokenizer)
     if adapter is not None:
         language_model.swap_adapter(Path(adapter))
