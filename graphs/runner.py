@@ -156,14 +156,15 @@ def _heartbeat(run: str, services: Services) -> Iterator[None]:
     def beat() -> None:
         last, number, ended = time.monotonic(), 0, False
         while not ended:
-            ended = over.wait(HEARTBEAT_S)
-            moment = time.monotonic()
-            services.records.spend(run, key=f"wall/{session}/{number}", wall_s=moment - last)
-            last, number = moment, number + 1
+            # Looked at before the first wait too: a campaign that is resumed may have nothing left to spend.
             reason = services.budget_spent(run, 0)
             # The number of candidates bounds a batch where it is written, not the work on what is written.
             if reason and "candidates" not in reason and not services.stopping:
                 services.control.request_drain(reason)
+            ended = over.wait(HEARTBEAT_S)
+            moment = time.monotonic()
+            services.records.spend(run, key=f"wall/{session}/{number}", wall_s=moment - last)
+            last, number = moment, number + 1
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
