@@ -14,7 +14,7 @@ KEY := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(KEY)
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo test test-slow test-kill test-wheel lint format docs lock clean
+.PHONY: help setup system develop demo test test-slow test-kill test-wheel bench-corpus lint format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ test-kill: setup ## kill a campaign at random moments, resume it, compare
 
 test-wheel: setup ## build the wheel, install it into a fresh environment, run the doctor
 	$(PYTEST) -m wheel --timeout 900
+
+bench-corpus: setup ## train a sample of the embedded model's corpus: how good is what it learned from?
+	$(PY) benchmarks/corpus_accuracy.py
 
 lint: setup ## ruff and mypy
 	$(PY) -m ruff check .

@@ -86,7 +86,8 @@ def _message(error: BaseException) -> str:
             text = str(error)
     except Exception as second:
         text = f"(its message could not be made: {type(second).__name__})"
-    text = " ".join(text[: 4 * MAX_MESSAGE_CHARS].split()) or "(no message)"
+    unsaid = "an allocation went over the memory limit" if _out_of_memory(error) else "(no message)"
+    text = " ".join(text[: 4 * MAX_MESSAGE_CHARS].split()) or unsaid
     return text if len(text) <= MAX_MESSAGE_CHARS else text[: MAX_MESSAGE_CHARS - 1] + "…"
 
 

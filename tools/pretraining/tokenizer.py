@@ -1,7 +1,7 @@
 """The nano model's tokenizer: byte-level BPE whose merges may cross words but not line starts or digits.
 
-Programs repeat whole lines and blocks of lines, so merges that cross words and lines make a program six times
-shorter than a word-level BPE would, while single digits keep numbers spelled out.
+Programs repeat whole lines and half lines, so merges that cross words make a program three times shorter
+than a word-level BPE would, while single digits keep numbers spelled out and every line start stays visible.
 What a header can say is the exception: each known shape, size and style is one token, because a small model reads
 a wish from one place far sooner than from six digits that it must first put together.
 """
@@ -16,12 +16,11 @@ from transformers import PreTrainedTokenizerFast
 
 from ..generators.headers import ANY, BUCKETS, INPUTS, STYLES
 
-VOCAB_SIZE = 2048
+VOCAB_SIZE = 1024
 CONTEXT = 1024
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
-SPLIT = r"\d|\A\n"
-"""What stands alone before merging: every digit, and the line break between the header and the program (the
-first character after the header's last token), so that a prompt ends where a token does."""
+SPLIT = r"\d|\n *"
+"""What stands alone before merging: every digit, and every line break with the indentation after it."""
 
 WISHES: tuple[str, ...] = (
     *(f"in={c}x{h}x{w} out={classes}" for (c, h, w), classes in INPUTS),

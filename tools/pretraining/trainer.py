@@ -34,7 +34,7 @@ class PretrainSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = 0
-    steps: int = Field(default=3600, ge=1)
+    steps: int = Field(default=2600, ge=1)
     batch: int = Field(default=8, ge=1)
     lr: float = Field(default=2e-3, gt=0, description="AdamW's rate: embeddings and norms")
     betas: tuple[float, float] = Field(default=(0.9, 0.95), description="AdamW's")
