@@ -52,6 +52,7 @@ class Designer:
         seed: the campaign's seed.
         size: candidates per batch.
         style: architecture style asked of a completion model; ``any`` leaves it to the model.
+        protocol_hash: the protocol under which exemplars must have been trained.
         exemplars: networks from the records shown to an instruct model.
     """
 
@@ -64,6 +65,7 @@ class Designer:
         seed: int,
         size: int,
         style: str = "any",
+        protocol_hash: str,
         exemplars: int = 0,
         most: int | None = None,
     ) -> None:
@@ -74,7 +76,7 @@ class Designer:
         self.size = size
         self.style = style
         self.most = most
-        self.retriever = Retriever(records, request.task, exemplars)
+        self.retriever = Retriever(records, request.task, protocol_hash, exemplars)
 
     def slots(self, run: str, cycle: int, batch: int) -> range:
         """The slots of a batch; fewer than ``size`` when the candidate budget ends within it."""
@@ -115,12 +117,6 @@ class Designer:
                 for slot, prompt, answer in zip(chunk, prompts, answers, strict=True)
             ]
             self.records.put_generations(rows)
-            self.records.spend(
-                run,
-                key=f"write/{cycle}/{start}",
-                tokens=sum(a.tokens_in + a.tokens_out for a in answers),
-                candidates=len(rows),
-            )
 
     def _prompt(self, cycle: int, slot: int) -> Prompt:
         rng = random.Random(derive_seed(self.seed, "prompt", cycle, slot))

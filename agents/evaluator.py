@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from ..memory.corpus import Corpus
 from ..memory.novelty import CycleArchive, NoveltyIndex
-from ..memory.records import Records
+from ..memory.records import Records, RecordsError
 from ..memory.rows import Admission, Generation
+from ..memory.trial_records import FINISHED
 from ..memory.types import Protocol, Task, Trial
 from ..tools.training import Evaluator
 
@@ -85,26 +87,38 @@ class EvaluatorAgent:
         """Slots whose novel candidate has no finished trial yet."""
         novel = self.novel(run, cycle)
         trials = self._trials(novel)
-        finished = {key for key, trial in trials.items() if trial.state in ("complete", "failed", "pruned")}
+        finished = {key for key, trial in trials.items() if trial.state in FINISHED}
         return [g.slot for g in novel if g.candidate_id not in finished]
 
-    def train(self, run: str, cycle: int, slot: int) -> Trial:
-        """Train one slot's candidate, unless its trial is finished already; the finished trial."""
+    def train(self, run: str, cycle: int, slot: int, stopping: Callable[[], bool] = lambda: False) -> Trial | None:
+        """Train one slot's candidate, unless its trial is finished already; the finished trial.
+
+        Args:
+            stopping: asked when a worker is free; if true the trial is left waiting, and the answer is ``None``.
+        """
         generation = self.records.get_generation(run, cycle, slot)
         if generation is None or generation.candidate_id is None:
             raise LookupError(f"run {run} has no candidate in cycle {cycle}, slot {slot}")
-        return self.train_candidate(generation.candidate_id)
-
-    def train_candidate(self, candidate_id: str) -> Trial:
-        """Train a recorded candidate, unless its trial is finished already; the finished trial."""
-        candidate = self.records.get_candidate(candidate_id)
+        candidate = self.records.get_candidate(generation.candidate_id)
         if candidate is None:
-            raise LookupError(f"no candidate {candidate_id} in the records")
+            raise LookupError(f"no candidate {generation.candidate_id} in the records")
         with self._room:
-            trial = self.records.start_trial(candidate_id, self.task.id, self.protocol.hash)
+            if stopping():
+                return None
+            trial = self.records.start_trial(candidate.id, self.task.id, self.protocol.hash)
             if trial.state != "running":
                 return trial
-            return self.records.finish_trial(self.evaluator.train(candidate.source, self.task, self.protocol))
+            return self._finish(self.evaluator.train(candidate.source, self.task, self.protocol))
+
+    def _finish(self, trial: Trial) -> Trial:
+        """Store a trial's end. Where another campaign on the same records was faster, its end stands."""
+        try:
+            return self.records.finish_trial(trial)
+        except RecordsError:
+            stored = self.records.get_trial(trial.candidate_id, trial.task_id, trial.protocol_hash)
+            if stored is None or stored.state not in FINISHED:
+                raise
+            return stored
 
     def admit(self, run: str, cycle: int) -> int:
         """Admit the cycle's novel networks that reach the threshold; how many are admitted so far."""

@@ -15,7 +15,7 @@ from ..tools.finetuning import Message, TuneConfig, TuneProgress, TuningPair, tu
 from ..tools.generators.headers import Header, bucket_of
 from .models.config import SMOLLM2
 from .models.factory import ChatModelHandle
-from .prompting import chat_prompt, header_of
+from .prompting import Prompt, chat_prompt, header_of
 from .seeds import derive_seed
 
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
@@ -34,6 +34,7 @@ class Learner:
 
     Args:
         replay: pairs of the initial corpus, mixed in against forgetting.
+        initial_adapter: adapter that the first cycle samples from and tuning starts with; none: the base model.
         enabled: ``False`` is the no-iteration ablation: the corpus grows, the model stays as it is.
     """
 
@@ -50,6 +51,7 @@ class Learner:
         seed: int,
         limits_hash: str,
         enabled: bool = True,
+        initial_adapter: Path | None = None,
         progress: Callable[[TuneProgress], None] | None = None,
     ) -> None:
         self.model = model
@@ -62,14 +64,18 @@ class Learner:
         self.seed = seed
         self.limits_hash = limits_hash
         self.enabled = enabled
+        self.initial_adapter = initial_adapter
         self.progress = progress
 
-    def use_newest(self) -> Adapter | None:
-        """Put the campaign's newest active adapter on the model, or none; what was put on."""
+    def newest(self) -> Path | None:
+        """Folder of the campaign's newest active adapter; the initial one, if any, before the first tune."""
         adapter = self.adapters.latest()
+        return Path(adapter.path) if adapter else self.initial_adapter
+
+    def put_on(self, adapter: Path | None) -> None:
+        """Put an adapter on the model, or take it off, for models that take any."""
         if self.model.tunable:
-            self.model.use_adapter(Path(adapter.path) if adapter else None)
-        return adapter
+            self.model.use_adapter(adapter)
 
     def pairs(self, run: str, up_to_cycle: int) -> list[TuningPair]:
         """Prompt–code pairs of everything admitted so far, in the order of admission."""
@@ -107,7 +113,7 @@ class Learner:
             self.adapters.begin(cycle),
             config=self.config,
             seed=derive_seed(self.seed, "tune", cycle),
-            start_adapter=Path(parent.path) if parent else None,
+            start_adapter=Path(parent.path) if parent else self.initial_adapter,
             progress=self.progress,
         )
         return self.adapters.commit(
@@ -123,5 +129,9 @@ class Learner:
             if params is not None and header.bucket != "any":
                 header = dataclasses.replace(header, bucket=bucket_of(params))
             return (Message(role="user", content=header.render()),)
-        messages = chat_prompt(self.request).messages
-        return tuple(Message.model_validate({"role": _ROLES[m.type], "content": m.text}) for m in messages)
+        return tuning_turns(chat_prompt(self.request))
+
+
+def tuning_turns(prompt: Prompt) -> tuple[Message, ...]:
+    """A prompt as the turns before the answer in a tuning pair."""
+    return tuple(Message.model_validate({"role": _ROLES[m.type], "content": m.text}) for m in prompt.messages)

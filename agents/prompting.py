@@ -79,6 +79,11 @@ def header_of(prompt: str) -> str:
     return next((line for line in prompt.splitlines() if line.startswith("# task=")), "")
 
 
+def begin_again(header: str) -> Prompt:
+    """The prompt of a completion model by a header line that was used before."""
+    return Prompt((HumanMessage(header),))
+
+
 def chat_prompt(request: Request, exemplars: Sequence[Exemplar] = ()) -> Prompt:
     """The prompt of an instruct model: contract, task, limits, and exemplars if there are any."""
     shown = "".join(

@@ -13,7 +13,14 @@ from ..tools.execution import Validator
 from ..tools.extraction import clean, extract
 from .designer import CHUNK, ask
 from .models.factory import ChatModelHandle
-from .prompting import Prompt, chat_repair_prompt, completion_repair_prompt, header_of
+from .prompting import (
+    Prompt,
+    begin_again,
+    chat_prompt,
+    chat_repair_prompt,
+    completion_repair_prompt,
+    header_of,
+)
 from .seeds import derive_seed
 
 NO_CODE = Verdict(ok=False, stage="extract", error_class="NoCode", message="the answer holds no code block")
@@ -68,20 +75,31 @@ class RepairAgent:
         )
         return known or NO_CODE
 
-    def rewrite(self, run: str, cycle: int, slots: range, attempt: int) -> int:
-        """One repair round over the slots of a batch that are still invalid.
+    def next_round(self, run: str, cycle: int, slots: range) -> int | None:
+        """The repair round that the records say is due for a batch, ``None`` when nothing is left to rewrite.
 
-        Chunks are seeded by round and place; they form over the same list in a resumed run, because no text
-        of a round is judged before the whole round is written.
+        Read off the records rather than counted in the graph's state: a round that a crash left half written, or
+        written and not yet counted, is finished as it was begun.
+        """
+        tried = self._tried(run, cycle)
+        for attempt in range(1, self.max_tries + 1):
+            if any(attempt not in tried.get(g.slot, ()) for g in self._invalid(run, cycle, slots, attempt)):
+                return attempt
+        return None
+
+    def rewrite(self, run: str, cycle: int, slots: range, attempt: int) -> int:
+        """One repair round over the slots of a batch that were invalid before it.
+
+        Chunks are seeded by round and place in that list, which is the same in a resumed run.
 
         Returns:
-            Number of texts that the model rewrote.
+            Number of texts of the round.
         """
-        done = {a.slot for a in self.records.repairs(run, cycle) if a.try_no == attempt}
-        invalid = [g for g in self.records.generations(run, cycle) if g.slot in slots and g.valid_by == "none"]
+        tried = self._tried(run, cycle)
+        invalid = self._invalid(run, cycle, slots, attempt)
         for start in range(0, len(invalid), CHUNK):
             chunk = invalid[start : start + CHUNK]
-            if all(g.slot in done for g in chunk):
+            if all(attempt in tried.get(g.slot, ()) for g in chunk):
                 continue
             verdicts = [self.verdict(g) for g in chunk]
             prompts = [self._prompt(g, v, attempt) for g, v in zip(chunk, verdicts, strict=True)]
@@ -102,9 +120,23 @@ class RepairAgent:
                 for generation, verdict, answer in zip(chunk, verdicts, answers, strict=True)
             ]
             self.records.put_repairs(rows)
-            tokens = sum(a.tokens_in + a.tokens_out for a in answers)
-            self.records.spend(run, key=f"repair/{cycle}/{slots.start}/{attempt}/{start}", tokens=tokens)
         return len(invalid)
+
+    def _tried(self, run: str, cycle: int) -> dict[int, set[int]]:
+        """Rounds that rewrote a slot, by slot."""
+        tried: dict[int, set[int]] = {}
+        for one in self.records.repairs(run, cycle):
+            tried.setdefault(one.slot, set()).add(one.try_no)
+        return tried
+
+    def _invalid(self, run: str, cycle: int, slots: range, attempt: int) -> list[Generation]:
+        """Generations of a batch that were invalid before a round: those that still are, or that it or a later
+        one mended."""
+        return [
+            g
+            for g in self.records.generations(run, cycle)
+            if g.slot in slots and (g.valid_by == "none" or (g.valid_by == "repair" and g.repair_tries >= attempt))
+        ]
 
     def _judge_answer(self, generation: Generation) -> Verdict:
         answer = generation.answer or ""
@@ -169,6 +201,10 @@ class RepairAgent:
     def _prompt(self, generation: Generation, verdict: Verdict, attempt: int) -> Prompt:
         known = self.records.get_candidate(generation.candidate_id) if generation.candidate_id else None
         code = known.source if known else ""
+        header = header_of(generation.prompt)
         if self.model.style == "completion":
-            return completion_repair_prompt(header_of(generation.prompt), code, verdict, attempt)
-        return chat_repair_prompt(self.request, code, verdict)
+            prompt, afresh = completion_repair_prompt(header, code, verdict, attempt), begin_again(header)
+        else:
+            prompt, afresh = chat_repair_prompt(self.request, code, verdict), chat_prompt(self.request)
+        # A text that leaves no room for an answer cannot be fed back: the slot is written anew.
+        return prompt if self.model.has_room(prompt.messages) else afresh

@@ -21,16 +21,17 @@ class Retriever:
             on average and 6 to overflow the context of a 7B model.
     """
 
-    def __init__(self, records: Records, task: Task, count: int) -> None:
+    def __init__(self, records: Records, task: Task, protocol_hash: str, count: int) -> None:
         self.records = records
         self.task = task
+        self.protocol_hash = protocol_hash
         self.count = count
 
     def exemplars(self, rng: random.Random) -> list[Exemplar]:
         """Up to ``count`` exemplars of the task, best first, no two of them near-duplicates."""
         if self.count == 0:
             return []
-        pool = self.records.best_trials(self.task.id, limit=POOL)
+        pool = self.records.best_trials(self.task.id, self.protocol_hash, limit=POOL)
         rng.shuffle(pool)
         sources = self.records.get_candidates(t.candidate_id for t in pool)
         index = NoveltyIndex()

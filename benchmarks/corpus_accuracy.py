@@ -1,6 +1,6 @@
 """How good are the programs of the embedded model's corpus? Trains a sample of them and publishes the distribution.
 
-    python benchmarks/corpus_accuracy.py [--count 300] [--max-params 100000]
+    python benchmarks/corpus_accuracy.py [--count 300]
 
 The corpus is what a random generator with textbook priors writes; a campaign's rise is read against this. Writes
 ``docs/reports/corpus-digits.json``; ``benchmarks/publish.py`` puts its table into the documents.
@@ -28,15 +28,13 @@ from rich.progress import track
 OUT = Path(__file__).resolve().parents[1] / "docs" / "reports" / "corpus-digits.json"
 
 
-def sample(count: int, max_params: int, seed: int) -> list[Program]:
-    """Programs of the corpus for the digits' shapes and within the demo's parameter budget."""
+def sample(count: int, seed: int) -> list[Program]:
+    """Programs of the corpus for the digits' shapes."""
     info = task_info("digits")
     fitting = [
         program
         for program in packaged_corpus()
-        if program.header.in_shape == info.in_shape
-        and program.header.classes == info.classes
-        and program.params <= max_params
+        if program.header.in_shape == info.in_shape and program.header.classes == info.classes
     ]
     return random.Random(seed).sample(fitting, min(count, len(fitting)))
 
@@ -57,10 +55,9 @@ def train(programs: Sequence[Program]) -> list[Trial]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=300)
-    parser.add_argument("--max-params", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0, help="of the choice of programs")
     given = parser.parse_args()
-    programs = sample(given.count, given.max_params, given.seed)
+    programs = sample(given.count, given.seed)
     trials = train(programs)
     rows = [
         {"style": program.style, "params": program.params, "state": trial.state, "accuracy": trial.metric}
@@ -70,7 +67,6 @@ def main() -> None:
     document = {
         "dataset": "digits",
         "protocol": {**protocol.model_dump(), "hash": protocol.hash},
-        "max_params": given.max_params,
         "seed": given.seed,
         "threshold": task_info("digits").threshold,
         "machine": machine() | {"versions": versions()},

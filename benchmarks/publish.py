@@ -67,7 +67,8 @@ def corpus_table(document: dict[str, Any]) -> str:
         cells = [style, str(len(values)), f"{values.mean():.3f}", *(f"{value:.3f}" for value in quarters)]
         lines.append("| " + " | ".join([*cells, f"{100 * (values >= threshold).mean():.0f} %"]) + " |")
     failed = sum(row["accuracy"] is None for row in rows)
-    lines += ["", f"{failed} of {len(rows)} trainings failed. Machine: {document['machine']['cpu']}, one thread a trial."]
+    cpu = document["machine"]["cpu"]
+    lines += ["", f"{failed} of {len(rows)} trainings failed. Machine: {cpu}, one thread a trial."]
     return "\n".join(lines)
 
 

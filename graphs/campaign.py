@@ -6,8 +6,7 @@ idempotent by key, and a resumed run finds there what is already done; the check
 
 from __future__ import annotations
 
-import operator
-from typing import Annotated, Literal
+from typing import Literal
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
@@ -24,21 +23,19 @@ class CampaignState(WritingState, total=False):
 
     Attributes:
         stop: why the campaign ends, once that is decided.
-        trained: trials that this thread of steps has finished, over all resumes.
     """
 
     stop: str | None
-    trained: Annotated[int, operator.add]
 
 
 def open_cycle(state: CampaignState, runtime: Runtime[Services]) -> Command[Literal["generate", "__end__"]]:
-    """Start the next cycle, unless a budget is spent."""
+    """Start the next cycle, unless a budget is spent or the stopping rule holds."""
     services = runtime.context
-    reason = services.budget_spent(state["run"], state["cycle"])
+    reason = services.over(state["run"], state["cycle"])
     if reason:
         return Command(goto="__end__", update={"stop": reason})
     services.open_cycle(state["run"], state["cycle"])
-    return Command(goto="generate", update={"batch": 0, "tries": 0})
+    return Command(goto="generate", update={"batch": 0, "stop": None})
 
 
 def novelty(state: CampaignState, runtime: Runtime[Services]) -> dict[str, int]:
@@ -58,11 +55,10 @@ def to_train(state: CampaignState, runtime: Runtime[Services]) -> list[Send] | L
 def train(state: SlotState, runtime: Runtime[Services]) -> dict[str, int]:
     """Train one candidate; a stop request leaves it waiting for the next run."""
     services = runtime.context
-    if services.stopping:
-        return {"trained": 0}
-    with services.stage(state["run"], state["cycle"], "train"):
-        services.evaluator.train(state["run"], state["cycle"], state["slot"])
-    return {"trained": 1}
+    if not services.stopping:
+        with services.branch(state["run"], state["cycle"], "train"):
+            services.evaluator.train(state["run"], state["cycle"], state["slot"], lambda: services.stopping)
+    return {}
 
 
 def gather(state: CampaignState) -> dict[str, int]:
@@ -88,12 +84,10 @@ def tune(state: CampaignState, runtime: Runtime[Services]) -> dict[str, int]:
     return {}
 
 
-def close_cycle(state: CampaignState, runtime: Runtime[Services]) -> Command[Literal["open_cycle", "__end__"]]:
-    """Write the cycle's figures; go on, or end by the stopping rule or the number of cycles."""
-    reason = runtime.context.close_cycle(state["run"], state["cycle"])
-    if reason:
-        return Command(goto="__end__", update={"stop": reason})
-    return Command(goto="open_cycle", update={"cycle": state["cycle"] + 1})
+def close_cycle(state: CampaignState, runtime: Runtime[Services]) -> dict[str, int]:
+    """Mark the cycle complete and go on to the next."""
+    runtime.context.close_cycle(state["run"], state["cycle"])
+    return {"cycle": state["cycle"] + 1}
 
 
 def campaign_graph(
@@ -118,4 +112,5 @@ def campaign_graph(
     builder.add_edge("train", "gather")
     builder.add_conditional_edges("gather", to_train, ["train", "admit"])
     builder.add_edge("tune", "close_cycle")
+    builder.add_edge("close_cycle", "open_cycle")
     return builder.compile(checkpointer=checkpointer, name="campaign")

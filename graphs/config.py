@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..agents.models import ModelConfig
 from ..sandbox.protocol import Limits
 from ..tools.finetuning import TuneConfig
+from ..tools.generators.headers import ANY, STYLES
 
 
 class Settings(BaseModel):
@@ -45,7 +46,7 @@ class CampaignSettings(Settings):
     candidates: int = Field(default=64, ge=1, description="candidates written per batch")
     style: str = Field(default="any", description="architecture style asked for; any: the model chooses")
     min_params: int | None = Field(default=None, ge=1)
-    max_params: int | None = Field(default=100_000, ge=1, description="parameter budget of each network")
+    max_params: int | None = Field(default=None, ge=1, description="parameter budget of each network; null: none")
     threshold: float | None = Field(
         default=None, ge=0, le=1, description="least metric for admission; null: the task's"
     )
@@ -54,6 +55,14 @@ class CampaignSettings(Settings):
     tune: bool = Field(default=True, description="false: the no-iteration ablation")
     dynamic: DynamicSampling = DynamicSampling()
     stopping: StoppingRule = StoppingRule()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.style not in (ANY, *STYLES):
+            raise ValueError(f"unknown style {self.style!r}; choose from {', '.join((ANY, *STYLES))}")
+        if self.min_params and self.max_params and self.min_params > self.max_params:
+            raise ValueError(f"min_params {self.min_params:,} is above max_params {self.max_params:,}")
+        return self
 
 
 class ProtocolSettings(Settings):

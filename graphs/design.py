@@ -86,7 +86,7 @@ def train(state: SlotState, runtime: Runtime[DesignServices]) -> dict[str, int]:
     """Train one candidate."""
     services = runtime.context
     if services.trainer is not None and not services.stopping:
-        with services.stage(state["run"], state["cycle"], "train"):
+        with services.branch(state["run"], state["cycle"], "train"):
             services.trainer.train(state["run"], state["cycle"], state["slot"])
     return {}
 
@@ -139,7 +139,7 @@ def run_design(request: Request, config: Config, records: Records, *, train: boo
     run = design_id(request, config)
     with open_design(request, config, run, records, train=train) as services:
         records.put_cycle(Cycle(campaign_id=run, n=1))
-        state = DesignState(run=run, cycle=1, batch=0, tries=0)
+        state = DesignState(run=run, cycle=1, batch=0)
         final = design_graph().invoke(state, context=services)
         trials = _trials(services, _valid(records, run))
     records.update_campaign(run, state="complete", stop_reason="answered" if final["chosen"] else "nothing valid")

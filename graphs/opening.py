@@ -12,8 +12,12 @@ from langgraph.runtime import RunControl
 
 from ..agents.designer import Designer
 from ..agents.evaluator import EvaluatorAgent
-from ..agents.learner import Learner, tuning_defaults
+from ..agents.learner import Learner, tuning_defaults, tuning_turns
+from ..agents.models import ModelUnavailable
+from ..agents.models.batched import Style
 from ..agents.models.factory import ChatModelHandle, open_chat_model
+from ..agents.models.identity import model_identity
+from ..agents.prompting import chat_prompt
 from ..agents.repair import RepairAgent
 from ..memory.adapters import AdapterStore
 from ..memory.corpus import Corpus
@@ -25,7 +29,7 @@ from ..memory.types import Protocol, Request, RequestLimits
 from ..sandbox import open_sandbox
 from ..tools.datasets import prepare
 from ..tools.execution import Validator, validation_image
-from ..tools.finetuning import TuningPair
+from ..tools.finetuning import TuningPair, check_tunable_here
 from ..tools.pretraining.pipeline import packaged_corpus
 from ..tools.pretraining.report import machine, versions
 from ..tools.protocols import default_protocol, protocol
@@ -43,16 +47,17 @@ def campaign_request(config: Config) -> Request:
     return Request(task=wanted, limits=limits)
 
 
-def campaign_protocol(config: Config) -> Protocol:
-    """The training protocol with the configuration's overrides."""
+def chosen_protocol(config: Config, dataset: str) -> Protocol:
+    """The protocol that the configuration names, or the data set's own, with the configuration's overrides."""
     changes = config.protocol.model_dump(exclude={"name"}, exclude_none=True)
-    name = config.protocol.name or default_protocol(config.campaign.dataset).name
-    return protocol(name, **changes)
+    return protocol(config.protocol.name or default_protocol(dataset).name, **changes)
 
 
-def limits_hash(request: Request) -> str:
-    """Twelve hex digits over the limits that a verdict depends on."""
-    text = json.dumps(request.limits.model_dump(), sort_keys=True)
+def limits_hash(request: Request, config: Config) -> str:
+    """Twelve hex digits over what a verdict depends on beside candidate and task: the request's limits and the
+    sandbox's."""
+    sandbox = {"backend": config.sandbox.backend, **config.sandbox.validation.model_dump()}
+    text = json.dumps([request.limits.model_dump(), sandbox], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -64,7 +69,7 @@ def register_campaign(config: Config, run: str, records: Records) -> Campaign:
         DatasetMissing: the data set is not on disk.
         RecordsError: the id is taken by a campaign of another configuration.
     """
-    request, chosen = campaign_request(config), campaign_protocol(config)
+    request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
     prepare(request.task.dataset)
     return _register(config.model_dump(mode="json"), config, run, records, request, chosen)
 
@@ -72,7 +77,7 @@ def register_campaign(config: Config, run: str, records: Records) -> Campaign:
 def register_design(request: Request, config: Config, run: str, records: Records) -> Campaign:
     """Write a design request down under its own id, so that its answers and verdicts have a place."""
     document = {"request": request.model_dump(mode="json"), "model": config.model.model_dump(mode="json")}
-    return _register(document, config, run, records, request, default_protocol(request.task.dataset))
+    return _register(document, config, run, records, request, chosen_protocol(config, request.task.dataset))
 
 
 def _register(
@@ -92,9 +97,9 @@ def _register(
             seed=config.campaign.seed,
             task_id=request.task.id,
             protocol_hash=chosen.hash,
-            limits_hash=limits_hash(request),
+            limits_hash=limits_hash(request, config),
             initial_corpus=len(packaged_corpus()),
-            machine=machine() | {"versions": versions()},
+            machine=machine() | {"versions": versions(), "model": model_identity(config.model)},
         )
     )
 
@@ -109,17 +114,22 @@ def open_services(
     notify: Callable[[Event], None] = no_events,
 ) -> Iterator[Services]:
     """Everything the campaign graph needs, closed at the end."""
-    request, chosen = campaign_request(config), campaign_protocol(config)
+    request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
     prepare(request.task.dataset)
-    settings, seed, key = config.campaign, config.campaign.seed, limits_hash(request)
+    settings, seed, key = config.campaign, config.campaign.seed, limits_hash(request, config)
+    _same_model(records.get_campaign(run), config)
     model = open_chat_model(config.model)
+    tuning = config.tuning or tuning_defaults(model)
+    tuned = settings.tune and model.tunable
+    if tuned:
+        check_tunable_here(tuning)
     threshold = settings.threshold if settings.threshold is not None else task_info(settings.dataset).threshold
     corpus = Corpus(records, ((p.header.render(), p.source) for p in packaged_corpus()))
     index = corpus.index(run, 0, home_folder("novelty") / "initial-corpus.npz")
     image = evaluation_image([request.task.dataset])
     with open_sandbox(config.sandbox.backend, image, workers=config.sandbox.workers) as sandbox:
         validator = Validator(sandbox, limits=config.sandbox.validation)
-        agents = _designer_and_repairer(config, model, records, validator, request)
+        agents = _designer_and_repairer(config, model, records, validator, request, chosen)
         yield Services(
             config=config,
             records=records,
@@ -134,11 +144,12 @@ def open_services(
                 AdapterStore(records, run),
                 corpus,
                 request,
-                _replay(request) if model.style == "completion" else [],
-                config.tuning or tuning_defaults(model),
+                _replay(request, model.style),
+                tuning,
                 seed=seed,
                 limits_hash=key,
-                enabled=settings.tune and model.tunable,
+                enabled=tuned,
+                initial_adapter=config.model.adapter,
             ),
             control=control or RunControl(),
             notify=notify,
@@ -146,7 +157,12 @@ def open_services(
 
 
 def _designer_and_repairer(
-    config: Config, model: ChatModelHandle, records: Records, validator: Validator, request: Request
+    config: Config,
+    model: ChatModelHandle,
+    records: Records,
+    validator: Validator,
+    request: Request,
+    chosen: Protocol,
 ) -> tuple[Designer, RepairAgent]:
     settings = config.campaign
     designer = Designer(
@@ -156,6 +172,7 @@ def _designer_and_repairer(
         seed=settings.seed,
         size=settings.candidates,
         style=settings.style,
+        protocol_hash=chosen.hash,
         exemplars=settings.exemplars,
         most=config.budget.candidates,
     )
@@ -165,7 +182,7 @@ def _designer_and_repairer(
         validator,
         request,
         seed=settings.seed,
-        limits_hash=limits_hash(request),
+        limits_hash=limits_hash(request, config),
         max_tries=settings.repair_tries,
     )
     return designer, repairer
@@ -184,12 +201,13 @@ def open_design(
     with open_sandbox(config.sandbox.backend, image, workers=config.sandbox.workers) as sandbox:
         validator = Validator(sandbox, limits=config.sandbox.validation)
         model = open_chat_model(config.model)
-        designer, repairer = _designer_and_repairer(config, model, records, validator, request)
+        chosen = chosen_protocol(config, dataset)
+        designer, repairer = _designer_and_repairer(config, model, records, validator, request, chosen)
         trainer = EvaluatorAgent(
             records,
             Evaluator(sandbox),
             request.task,
-            default_protocol(dataset),
+            chosen,
             Corpus(records),
             NoveltyIndex(),
             task_info(dataset).threshold,
@@ -198,11 +216,29 @@ def open_design(
         yield DesignServices(config, records, designer, repairer, trainer if train else None)
 
 
-def _replay(request: Request) -> list[TuningPair]:
-    """Pairs of the initial corpus for this task's shapes, mixed into the tuning against forgetting."""
+def _replay(request: Request, style: Style) -> list[TuningPair]:
+    """Pairs of the initial corpus for this task's shapes, mixed into the tuning against forgetting.
+
+    Their prompts are what the model would have been asked: the header line, or the request in words.
+    """
     shape, classes = request.task.in_shape, request.task.out_shape[0]
-    return [
-        TuningPair.of(p.header.render(), p.source)
-        for p in packaged_corpus()
-        if p.header.in_shape == shape and p.header.classes == classes
-    ]
+    programs = [p for p in packaged_corpus() if p.header.in_shape == shape and p.header.classes == classes]
+    if style == "completion":
+        return [TuningPair.of(p.header.render(), p.source) for p in programs]
+    most = request.limits.max_params
+    turns = tuning_turns(chat_prompt(request))
+    return [TuningPair(prompt=turns, completion=p.source) for p in programs if most is None or p.params <= most]
+
+
+def _same_model(campaign: Campaign, config: Config) -> None:
+    """A campaign goes on with the weights it began with, or not at all.
+
+    Raises:
+        ModelUnavailable: the model that its name stands for is another one now.
+    """
+    begun, here = campaign.machine.get("model"), model_identity(config.model)
+    if begun is not None and begun != here:
+        raise ModelUnavailable(
+            f"campaign {campaign.id} was begun with other weights of {config.model.name} ({begun}, now {here}): "
+            "bring those back, or start a new campaign"
+        )

@@ -24,8 +24,8 @@ from ..memory.rows import Campaign
 from ..tools.report import campaign_report, write_report
 from .campaign import CampaignState, campaign_graph
 from .config import Config
-from .opening import open_services, register_campaign
-from .services import Event, Services, no_events
+from .opening import open_services
+from .services import SPENT, Event, Services, no_events
 
 HEARTBEAT_S = 2.0
 """Seconds between two entries of the wall clock: the most that a killed process leaves uncounted."""
@@ -51,11 +51,6 @@ class CampaignResult:
         return self.campaign.state == "complete"
 
 
-def start_campaign(config: Config, run: str, records: Records) -> Campaign:
-    """Register a new campaign under the id ``run``; refused when the id is taken by another configuration."""
-    return register_campaign(config, run, records)
-
-
 def run_campaign(
     run: str,
     records: Records,
@@ -66,9 +61,11 @@ def run_campaign(
 ) -> CampaignResult:
     """Drive a registered campaign until it ends, a budget is spent or ``control`` asks to stop.
 
-    Safe to call again after any end, ``kill -9`` included: what the records hold is not done again.
+    Safe to call again after any end, ``kill -9`` included: what the records hold is not done again. A spent
+    budget ends a campaign (``complete``), within a cycle too; with a larger one it goes on where it was.
 
     Args:
+        config: the campaign's own; its budget may be a new one, which is then the recorded one.
         control: ask it to drain (from a signal handler, say) to stop at the next safe point.
 
     Raises:
@@ -78,16 +75,21 @@ def run_campaign(
     folder = home_folder("campaigns", run)
     with ExitStack() as stack:
         stack.enter_context(_lock(folder, run))
+        records.set_budget(run, config.budget.model_dump(mode="json"))
         records.update_campaign(run, state="running", stop_reason=None)
-        services = stack.enter_context(open_services(config, run, records, control=control, notify=notify))
-        stack.enter_context(_heartbeat(run, services))
         try:
-            reason = _drive(run, folder, services)
+            services = stack.enter_context(open_services(config, run, records, control=control, notify=notify))
+            with _heartbeat(run, services):
+                reason = _drive(run, folder, services)
         except BaseException as error:
-            records.update_campaign(run, state="failed", stop_reason=f"{type(error).__name__}: {error}")
+            records.update_campaign(run, state="failed", stop_reason=f"{type(error).__name__}: {error}"[:1000])
             raise
-    state = "stopped" if control.drain_requested else "complete"
-    records.update_campaign(run, state=state, stop_reason=control.drain_reason or reason)
+        if reason is None:  # drained: by a person, or by a budget
+            reason = control.drain_reason or "stopped"
+            state = "complete" if reason.startswith(SPENT) else "stopped"
+        else:
+            state = "complete"
+        records.update_campaign(run, state=state, stop_reason=reason)
     return report_campaign(run, records)
 
 
@@ -99,11 +101,12 @@ def report_campaign(run: str, records: Records, folder: Path | None = None) -> C
 
 
 def _drive(run: str, folder: Path, services: Services) -> str | None:
-    """Stream the graph to its end; why it ended, ``None`` when it was drained."""
+    """Stream the graph to its end; why it ended, ``None`` when it was drained before."""
     thread: RunnableConfig = {"configurable": {"thread_id": run}, "recursion_limit": STEPS}
     with closing(sqlite3.connect(folder / "checkpoints.db", check_same_thread=False)) as connection:
         connection.execute("PRAGMA synchronous=NORMAL")
-        graph = campaign_graph(SqliteSaver(connection))
+        saver = SqliteSaver(connection)
+        graph = campaign_graph(saver)
         begun = graph.get_state(thread)
         # No checkpoint, or one of a campaign that ended: start at the first cycle that is not closed.
         entry = None if begun.next else CampaignState(run=run, cycle=_next_cycle(run, services))
@@ -117,7 +120,8 @@ def _drive(run: str, folder: Path, services: Services) -> str | None:
                 control=services.control,
             ):
                 if "close_cycle" in update:
-                    _prune(connection, run)
+                    with saver.lock:  # a checkpoint may be written by another thread at this moment
+                        _prune(connection, run)
         except GraphDrained:
             return None
         values: dict[str, Any] = graph.get_state(thread).values
@@ -152,6 +156,15 @@ def _lock(folder: Path, run: str) -> Iterator[None]:
 def _heartbeat(run: str, services: Services) -> Iterator[None]:
     """Count wall time while the campaign runs, and drain it when a budget is spent within a cycle."""
     session, over = uuid4().hex[:8], threading.Event()
+    failures: list[Exception] = []
+
+    def guarded() -> None:
+        try:
+            beat()
+        except Exception as error:
+            # Without its clock a campaign must not go on: its budget would never be spent.
+            failures.append(error)
+            services.control.request_drain(f"the clock failed: {error}")
 
     def beat() -> None:
         last, number, ended = time.monotonic(), 0, False
@@ -166,10 +179,12 @@ def _heartbeat(run: str, services: Services) -> Iterator[None]:
             services.records.spend(run, key=f"wall/{session}/{number}", wall_s=moment - last)
             last, number = moment, number + 1
 
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread = threading.Thread(target=guarded, name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
+    if failures:
+        raise failures[0]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from langgraph.runtime import RunControl
@@ -19,6 +20,9 @@ from ..memory.records import Records
 from ..memory.rows import Cycle, now
 from ..tools.statistics import CyclePoint, should_stop
 from .config import Config
+
+SPENT = "budget: "
+"""How the reason begins when a spent budget ends a campaign."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,21 @@ class WritingServices:
         return self.control.drain_requested
 
     @contextmanager
-    def stage(self, run: str, cycle: int, name: str) -> Iterator[None]:
-        """Counts a stage's wall time, once for branches that run side by side, and tells of its end."""
+    def branch(self, run: str, cycle: int, name: str) -> Iterator[None]:
+        """Counts a stage's wall time, once for branches that run side by side, and tells of each one's end."""
         with self.clock.measure(run, cycle, name):
             yield
         self.notify(Event("done", cycle, name))
+
+    @contextmanager
+    def stage(self, run: str, cycle: int, name: str) -> Iterator[None]:
+        """A stage that is one piece of work: tells of its beginning too."""
+        self.notify(Event("begin", cycle, name))
+        with self.branch(run, cycle, name):
+            yield
+
+    def ready_model(self, run: str, cycle: int) -> None:
+        """Make the model ready to write for a cycle; a design request uses it as it was opened."""
 
 
 @dataclass
@@ -75,25 +89,43 @@ class Services(WritingServices):
 
     def open_cycle(self, run: str, cycle: int) -> None:
         """Write the cycle down and put on the adapter that it samples from."""
-        adapter = self.learner.use_newest()
+        adapter = self.learner.newest()
         self.records.put_cycle(
             Cycle(
                 campaign_id=run,
                 n=cycle,
-                adapter=adapter.path if adapter else None,
+                adapter=str(adapter) if adapter else None,
                 threshold=self.evaluator.threshold,
             )
         )
+
+    def ready_model(self, run: str, cycle: int) -> None:
+        """Put on the adapter that the cycle is on record with: a resumed cycle goes on as it was begun."""
+        stored = next(c for c in self.records.cycles(run) if c.n == cycle).adapter
+        self.learner.put_on(Path(stored) if stored else None)
+
+    def over(self, run: str, cycle: int) -> str | None:
+        """Why the campaign ends before this cycle, or ``None``: the stopping rule, or a spent budget.
+
+        Asked at the start of a cycle alone, so that a campaign that had ended ends again when it is resumed.
+        """
+        rule = self.config.campaign.stopping
+        if rule.enabled and should_stop(self.figures(run, cycle - 1), delta=rule.delta, cycles=rule.cycles):
+            return (
+                f"stopping rule: less than {rule.delta:g} gained over {rule.cycles} cycles, "
+                "share above threshold stable"
+            )
+        return self.budget_spent(run, cycle)
 
     def budget_spent(self, run: str, cycle: int) -> str | None:
         """Why no further work may start, or ``None``."""
         budget, spent = self.config.budget, self.records.get_campaign(run)
         if budget.cycles is not None and cycle > budget.cycles:
-            return f"budget: {budget.cycles} cycles"
+            return f"{SPENT}{budget.cycles} cycles"
         limits = {"candidates": budget.candidates, "wall_s": budget.wall_s, "tokens": budget.tokens}
         for name, limit in limits.items():
             if limit is not None and getattr(spent, name) >= limit:
-                return f"budget: {limit:g} {'seconds of wall time' if name == 'wall_s' else name}"
+                return f"{SPENT}{limit:g} {'seconds of wall time' if name == 'wall_s' else name}"
         return None
 
     def wants_more(self, run: str, cycle: int, batch: int) -> bool:
@@ -104,24 +136,23 @@ class Services(WritingServices):
         found = sum(a.admitted for a in self.records.admissions(run, cycle))
         return found < rule.at_least and self.budget_spent(run, cycle) is None
 
-    def close_cycle(self, run: str, cycle: int) -> str | None:
-        """Mark the cycle complete; why the campaign ends after it, or ``None``."""
+    def close_cycle(self, run: str, cycle: int) -> None:
+        """Mark the cycle complete."""
         if next(c for c in self.records.cycles(run) if c.n == cycle).ended is None:
             self.records.update_cycle(run, cycle, state="complete", ended=now())
         self.notify(Event("cycle", cycle))
-        rule = self.config.campaign.stopping
-        if rule.enabled and should_stop(self.figures(run, cycle), delta=rule.delta, cycles=rule.cycles):
-            return (
-                f"stopping rule: less than {rule.delta:g} gained over {rule.cycles} cycles, "
-                "share above threshold stable"
-            )
-        return self.budget_spent(run, cycle + 1)
 
     def figures(self, run: str, up_to: int) -> list[CyclePoint]:
-        """Mean accuracy and share above threshold of each cycle, for the stopping rule."""
+        """Mean accuracy and share above threshold of each cycle, for the stopping rule.
+
+        As in the report, a network counts in the first cycle that decided on it.
+        """
         history = []
+        seen: set[str] = set()
         for cycle in range(1, up_to + 1):
-            metrics = [a.metric for a in self.records.admissions(run, cycle) if a.metric is not None]
+            decided = [a for a in self.records.admissions(run, cycle) if a.candidate_id not in seen]
+            seen.update(a.candidate_id for a in decided)
+            metrics = [a.metric for a in decided if a.metric is not None]
             above = sum(m >= self.evaluator.threshold for m in metrics)
             mean = sum(metrics) / len(metrics) if metrics else 0.0
             history.append(CyclePoint(mean=mean, above=above, trained=len(metrics)))

@@ -19,13 +19,11 @@ class WritingState(TypedDict, total=False):
         run: id of the campaign or design request.
         cycle: current cycle, from 1.
         batch: batch of candidates within the cycle, from 0.
-        tries: repair rounds done for this batch.
     """
 
     run: str
     cycle: int
     batch: int
-    tries: int
 
 
 class SlotState(TypedDict):
@@ -39,15 +37,16 @@ class SlotState(TypedDict):
 def generate(state: WritingState, runtime: Runtime[WritingServices]) -> dict[str, int]:
     """Let the designer write this batch's answers."""
     services = runtime.context
+    services.ready_model(state["run"], state["cycle"])
     with services.stage(state["run"], state["cycle"], "generate"):
         services.designer.write_batch(state["run"], state["cycle"], state["batch"])
-    return {"tries": 0}
+    return {}
 
 
 def validate(state: SlotState, runtime: Runtime[WritingServices]) -> dict[str, int]:
     """Run one slot's newest text through the sandbox; a stop request leaves it open for the next run."""
     if not runtime.context.stopping:
-        with runtime.context.stage(state["run"], state["cycle"], "validate"):
+        with runtime.context.branch(state["run"], state["cycle"], "validate"):
             runtime.context.repairer.judge(state["run"], state["cycle"], state["slot"])
     return {}
 
@@ -58,13 +57,16 @@ def repair(state: WritingState, runtime: Runtime[WritingServices]) -> dict[str, 
     A round starts only when every text of the batch has its verdict; what a stop left open is judged first.
     """
     services = runtime.context
-    run, cycle, tries = state["run"], state["cycle"], state.get("tries", 0)
-    if tries >= services.repairer.max_tries or services.repairer.open_slots(run, cycle):
+    run, cycle = state["run"], state["cycle"]
+    if services.repairer.open_slots(run, cycle):
         return {}
     slots = services.designer.slots(run, cycle, state["batch"])
-    with services.stage(run, cycle, "repair"):
-        services.repairer.rewrite(run, cycle, slots, tries + 1)
-    return {"tries": tries + 1}
+    due = services.repairer.next_round(run, cycle, slots)
+    if due is not None:
+        services.ready_model(run, cycle)
+        with services.stage(run, cycle, "repair"):
+            services.repairer.rewrite(run, cycle, slots, due)
+    return {}
 
 
 def fan_out(node: str, slots: list[int], state: WritingState, services: WritingServices) -> list[Send]:

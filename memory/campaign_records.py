@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from . import tables as t
-from .database import RecordsError, Store, insert_missing, insert_new, same_json, writing
+from .database import RecordsError, Store, insert_missing, same_json, writing
 from .rows import Adapter, Admission, Campaign, Cycle, now
+from .spending import spend_once
 
 _SET_ONCE = ("config", "seed", "task_id", "protocol_hash", "limits_hash", "initial_corpus")
 _CHANGEABLE = ("state", "stop_reason")
@@ -19,7 +20,7 @@ class CampaignRecords(Store):
     """Campaigns, spending, cycles, admissions, adapters."""
 
     def create_campaign(self, campaign: Campaign) -> Campaign:
-        """Remember a campaign; the stored one.
+        """Remember a campaign; the stored one. Its budget may differ from the given one's: it can change.
 
         Raises:
             RecordsError: its id is taken by one of another configuration, or its task or protocol is unknown.
@@ -29,7 +30,7 @@ class CampaignRecords(Store):
             insert_missing(connection, t.campaigns, [values])
             stored = _campaign(connection, campaign.id)
         for name in _SET_ONCE:
-            if not same_json(getattr(stored, name), values[name]):
+            if not same_json(_without_budget(getattr(stored, name)), _without_budget(values[name])):
                 raise RecordsError(f"campaign {campaign.id} exists with another {name}: resume it or choose a new id")
         return stored
 
@@ -63,16 +64,16 @@ class CampaignRecords(Store):
             key: names the piece of work, e.g. ``"3/generate/0"``.
             wall_s: seconds.
         """
-        amounts = {"wall_s": wall_s, "tokens": tokens, "candidates": candidates}
-        if min(amounts.values()) < 0:
-            raise ValueError(f"what is spent cannot be taken back: {amounts}")
-        spent = t.campaigns.c
         with writing(self._engine) as connection:
-            entry = {"campaign_id": campaign_id, "key": key, **amounts, "at": now()}
-            if insert_new(connection, t.spending, entry):
-                grown = {name: spent[name] + amount for name, amount in amounts.items()}
-                row = spent.id == campaign_id
-                connection.execute(t.campaigns.update().where(row).values(**grown, updated=now()))
+            spend_once(connection, campaign_id, key, wall_s=wall_s, tokens=tokens, candidates=candidates)
+            return _campaign(connection, campaign_id)
+
+    def set_budget(self, campaign_id: str, budget: dict[str, Any]) -> Campaign:
+        """Replace the budget in a campaign's configuration, the one part of it that may change."""
+        with writing(self._engine) as connection:
+            config = _campaign(connection, campaign_id).config | {"budget": budget}
+            row = t.campaigns.c.id == campaign_id
+            connection.execute(t.campaigns.update().where(row).values(config=config, updated=now()))
             return _campaign(connection, campaign_id)
 
     def put_cycle(self, cycle: Cycle) -> Cycle:
@@ -145,6 +146,10 @@ class CampaignRecords(Store):
         with writing(self._engine) as connection:
             connection.execute(t.adapters.update().where(row).values(state="rolled_back"))
         return later
+
+
+def _without_budget(value: Any) -> Any:
+    return {key: item for key, item in value.items() if key != "budget"} if isinstance(value, dict) else value
 
 
 def _campaign(connection: Connection, campaign_id: str) -> Campaign:

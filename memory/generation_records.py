@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from . import tables as t
 from .database import RecordsError, Store, insert_missing, writing
 from .rows import Generation, RepairAttempt
+from .spending import spend_once
 
 
 class GenerationRecords(Store):
@@ -20,10 +21,16 @@ class GenerationRecords(Store):
         return self.put_generations([generation])[0]
 
     def put_generations(self, generations: Iterable[Generation]) -> list[Generation]:
-        """Remember generations whose slots are free, in one transaction; the stored ones, in order."""
+        """Remember generations whose slots are free, and what they cost; the stored ones, in order.
+
+        One transaction: a budget counts exactly the answers that are on record.
+        """
         wanted = list(generations)
         with writing(self._engine) as connection:
             insert_missing(connection, t.generations, [one.model_dump() for one in wanted])
+            for one in wanted:
+                key = f"write/{one.cycle}/{one.slot}"
+                spend_once(connection, one.campaign_id, key, tokens=one.tokens_in + one.tokens_out, candidates=1)
             return [_load(connection, _key(one.campaign_id, one.cycle, one.slot)) for one in wanted]
 
     def update_generation(self, campaign_id: str, cycle: int, slot: int, **changes: Any) -> Generation:
@@ -60,9 +67,13 @@ class GenerationRecords(Store):
         return RepairAttempt.model_validate(dict(row._mapping))
 
     def put_repairs(self, attempts: Iterable[RepairAttempt]) -> None:
-        """Remember repair attempts that are new, in one transaction."""
+        """Remember repair attempts that are new, and what they cost, in one transaction."""
+        wanted = list(attempts)
         with writing(self._engine) as connection:
-            insert_missing(connection, t.repair_attempts, [_repair_values(one) for one in attempts])
+            insert_missing(connection, t.repair_attempts, [_repair_values(one) for one in wanted])
+            for one in wanted:
+                key = f"repair/{one.cycle}/{one.slot}/{one.try_no}"
+                spend_once(connection, one.campaign_id, key, tokens=one.tokens_in + one.tokens_out)
 
     def judge_repair(self, attempt: RepairAttempt) -> None:
         """Store what a kept attempt came to: its candidate and its verdict.

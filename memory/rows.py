@@ -49,7 +49,7 @@ class Cycle(Frozen):
     """One cycle of a campaign.
 
     Attributes:
-        state: the stage it is in, in the words of the campaign graph; ``complete`` when done.
+        state: ``running``, or ``complete`` when done.
         adapter: path of the adapter that wrote its candidates, ``None`` for the base model.
         threshold: metric from which a network may be admitted.
         timings: stage -> seconds.

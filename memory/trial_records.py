@@ -82,19 +82,16 @@ class TrialRecords(Store):
             found |= {row.candidate_id: _trial(row._mapping) for row in self._rows(query)}
         return found
 
-    def best_trials(self, task_id: str, limit: int) -> list[Trial]:
-        """Complete trials of a task under any protocol, best metric first, one per candidate."""
+    def best_trials(self, task_id: str, protocol_hash: str, limit: int) -> list[Trial]:
+        """Complete trials of a task under one protocol, best metric first: only these compare."""
+        same = (t.trials.c.task_id == task_id) & (t.trials.c.protocol_hash == protocol_hash)
         query = (
             select(*_FIELDS)
-            .where(t.trials.c.task_id == task_id, t.trials.c.state == "complete")
+            .where(same, t.trials.c.state == "complete")
             .order_by(t.trials.c.metric.desc(), t.trials.c.candidate_id)
-            .limit(limit * 4)
+            .limit(limit)
         )
-        best: dict[str, Trial] = {}
-        for row in self._rows(query):
-            trial = _trial(row._mapping)
-            best.setdefault(trial.candidate_id, trial)
-        return list(best.values())[:limit]
+        return [_trial(row._mapping) for row in self._rows(query)]
 
     def trial_attempts(self, candidate_id: str, task_id: str, protocol_hash: str) -> int:
         """How often a trial was started; 0 when it never was."""

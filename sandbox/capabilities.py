@@ -23,6 +23,11 @@ _ROOT_OR_DELEGATION = (
     "run as root with a writable /sys/fs/cgroup, or in a delegated group: "
     "'systemd-run --user --scope -p Delegate=yes …'; until then limits are held by rlimits and by watching /proc"
 )
+_FORBIDDEN = (
+    "the detail of 'user namespaces' says what failed; in a container, allow user namespaces and mounts, "
+    "which its seccomp or AppArmor profile usually forbids"
+)
+_REINSTALL = f"the program does not run: {bubblewrap.INSTALL}"
 _REPORT = "this is a fault of the sandbox on this kernel: report it with the output of 'uname -a'"
 
 
@@ -61,15 +66,17 @@ def _program() -> Capability:
     if found is None:
         return Capability("bubblewrap", False, "no program 'bwrap'", bubblewrap.INSTALL)
     version = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=10, check=False)
-    return Capability("bubblewrap", version.returncode == 0, f"{version.stdout.strip()} ({found})", None)
+    works = version.returncode == 0
+    told = version.stdout.strip() if works else f"'bwrap --version' fails: {version.stderr.strip()[:200]}"
+    return Capability("bubblewrap", works, f"{told} ({found})", None if works else _REINSTALL)
 
 
 def _none(reason: str) -> list[Capability]:
     """Everything that needs bubblewrap, when it does not start."""
-    remedy = bubblewrap.obstacle() or (bubblewrap.INSTALL if shutil.which("bwrap") is None else None)
-    first = Capability("user namespaces", False, reason[:500], remedy or "see the message on the left")
+    remedy = bubblewrap.INSTALL if shutil.which("bwrap") is None else bubblewrap.obstacle() or _FORBIDDEN
+    first = Capability("user namespaces", False, reason[:500], remedy)
     rest = [name for name in _NAMES if name != first.name]
-    return [first, *(Capability(name, False, "needs user namespaces and bubblewrap", None) for name in rest)]
+    return [first, *(Capability(name, False, "needs user namespaces and bubblewrap", remedy) for name in rest)]
 
 
 _NAMES = (

@@ -70,7 +70,7 @@ class WorkerPool(ABC):
         A worker that dies or gets stuck is replaced, and its job's outcome is ``crash``.
 
         Raises:
-            RuntimeError: the sandbox is closed.
+            RuntimeError: the sandbox is closed, or was closed while the job ran.
             SandboxUnavailable: a dead worker could not be replaced.
             ValueError: the job names a data set that the image does not have, or its payload is too large.
             TypeError: the payload cannot be written as JSON.
@@ -91,6 +91,9 @@ class WorkerPool(ABC):
         except WorkerGone as error:
             self._discard(slot)
             worker = None
+            if self._closed:
+                # The job did nothing wrong: its end must not go on record as its result.
+                raise RuntimeError(f"the {self.name} sandbox was closed while the job ran") from error
             failure = Failure(error_class="WorkerGone", message=f"the worker did not survive the job: {error}"[:2000])
             return Outcome(status=error.status, failure=failure, wall_s=time.monotonic() - started)
         except BaseException:
@@ -128,7 +131,7 @@ class WorkerPool(ABC):
             return [pid for worker in self._alive.values() for pid in worker.processes()]
 
     def close(self) -> None:
-        """End all workers. Jobs that are running end as ``crash``. May be called again."""
+        """End all workers. Running jobs have no outcome: ``run`` raises RuntimeError. May be called again."""
         with self._lock:
             self._closed = True
         self._finalizer()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +37,72 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_every_page_is_linked_from_the_readme() -> None:
     linked = {(ROOT / t).resolve() for t in links(ROOT / "README.md")}
     assert {p for p in PAGES if p.name != "README.md"} <= linked
+
+
+def snippets(page: Path, language: str) -> list[str]:
+    """The page's fenced blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def imported(source: str) -> Iterator[tuple[str, str]]:
+    """``(module, name)`` for each name that a program imports from netwright; the name is empty for ``import``."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "netwright":
+            yield from ((node.module or "", alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((a.name, "") for a in node.names if a.name.partition(".")[0] == "netwright")
+
+
+def test_python_in_the_documents_imports_what_exists() -> None:
+    found = {(page.name, *pair) for page in PAGES for code in snippets(page, "python") for pair in imported(code)}
+    assert len(found) > 10, "the snippets were not found"
+    missing = [f"{page}: {module}.{name}" for page, module, name in sorted(found) if not resolves(module, name)]
+    assert not missing
+
+
+def resolves(module: str, name: str) -> bool:
+    """Whether ``import module``, or ``from module import name``, works."""
+    try:
+        if name and not hasattr(importlib.import_module(module), name):
+            module = f"{module}.{name}"
+        importlib.import_module(module)
+    except ImportError:
+        return False
+    return True
+
+
+def options() -> dict[str, set[str]]:
+    """The options of every command, e.g. of ``campaign run``."""
+    import typer
+    from netwright.interfaces.cli.main import app
+
+    def walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, set[str]]]:
+        children = getattr(command, "commands", None)
+        if children is None:
+            yield " ".join(path), {"--help", *(o for p in command.params for o in p.opts)}
+            return
+        for name, child in children.items():
+            yield from walk(child, (*path, name))
+
+    return dict(walk(typer.main.get_command(app), ()))
+
+
+def test_commands_in_the_documents_have_the_options_that_are_shown() -> None:
+    known = options()
+    wrong, seen = [], 0
+    for page in PAGES:
+        for line in "\n".join(snippets(page, "sh")).splitlines():
+            shown = re.match(r"(?:\.venv/bin/)?netwright ([^|#]*)", line)
+            if shown is None:
+                continue
+            words = shown[1].split()
+            name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
+            used = {w.partition("=")[0] for w in words if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", w)}
+            seen += 1
+            if name not in known or used - known[name]:
+                wrong.append(f"{page.name}: {line}")
+    assert seen > 20, "the commands were not found"
+    assert not wrong
 
 
 def modules() -> set[str]:
@@ -89,25 +157,9 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert listed == {path: leaf(defaults, path) for path in settings(Config)}
 
 
-def commands() -> set[str]:
-    """Every command of the command line, e.g. ``campaign run``."""
-    import typer
-    from netwright.interfaces.cli.main import app
-
-    def walk(command: object, path: tuple[str, ...]) -> Iterator[str]:
-        children = getattr(command, "commands", None)
-        if children is None:
-            yield " ".join(path)
-            return
-        for name, child in children.items():
-            yield from walk(child, (*path, name))
-
-    return set(walk(typer.main.get_command(app), ()))
-
-
 def test_every_command_is_documented() -> None:
     documented = set(re.findall(r"^#+ `netwright ([a-z -]+?)(?: [A-Z\"\[].*)?`", text("docs/cli.md"), re.MULTILINE))
-    assert commands() == documented
+    assert set(options()) == documented
 
 
 def make_targets() -> set[str]:

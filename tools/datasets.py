@@ -231,10 +231,13 @@ def _channels_first(images: Array) -> Array:
 
 def _how_to_get(info: TaskInfo, root: Path, download: bool, error: Exception) -> str:
     if download:
-        return f"{info.title} could not be downloaded to {root}: {str(error)[:300]}"
+        return (
+            f"{info.title} could not be downloaded to {root}: {str(error)[:300]}; check the network, "
+            "or put the files of torchvision's loader there"
+        )
     looked = [str(root)]
     ways = [
-        "allow the download (--download, or download=True)",
+        "allow the download (--download on the command line, prepare(…, download=True) in Python)",
         f"put the files of torchvision's loader in {root}",
     ]
     if info.dataset == "fashion-mnist":

@@ -28,6 +28,7 @@ __all__ = [
     "TuneReport",
     "TuningPair",
     "Weighting",
+    "check_tunable_here",
     "plan_batches",
     "rank_weights",
     "tune",
@@ -57,7 +58,8 @@ def tune(
         start_adapter: go on from this adapter instead of a fresh one.
 
     Raises:
-        ValueError: no pairs, a sequence plan that cannot be, or an ``out_dir`` that is not empty.
+        ValueError: no pairs, a sequence plan that cannot be, an emulated precision, or an ``out_dir`` that is not
+            empty.
         FileNotFoundError: no model in ``base_folder`` or no adapter in ``start_adapter``.
         ImportError: the optimizer needs a package that is missing; the message names it.
     """
@@ -112,21 +114,33 @@ def tune(
     return report
 
 
+def check_tunable_here(config: TuneConfig) -> None:
+    """Fails if this machine cannot tune as ``config`` says; needs neither a model nor pairs.
+
+    :func:`tune` asks it too, but a campaign comes to its first tune after hours, so it should ask at its start.
+
+    Raises:
+        ImportError: the optimizer needs a package that is missing; the message names it.
+        ValueError: the precision would be emulated here.
+    """
+    if config.optimizer == "paged_adamw_8bit" and find_spec("bitsandbytes") is None:
+        raise ImportError(
+            "the optimizer paged_adamw_8bit needs bitsandbytes: pip install bitsandbytes, "
+            "or set tuning.optimizer=adamw_torch"
+        )
+    if config.precision == "bf16" and not _native_bf16(config.device):
+        raise ValueError(
+            "this machine computes bfloat16 in emulation, ten times slower than float32; set tuning.precision=fp32"
+        )
+
+
 def _check(base_folder: Path, out_dir: Path, start_adapter: Path | None, config: TuneConfig) -> None:
     """Fails before anything is loaded if the tune cannot be done."""
     if not (base_folder / "config.json").is_file():
         raise FileNotFoundError(f"no model in {base_folder}: config.json is missing; name a Hugging Face model folder")
     if start_adapter is not None and not (start_adapter / "adapter_config.json").is_file():
         raise FileNotFoundError(f"no adapter in {start_adapter}: adapter_config.json is missing")
-    if config.optimizer == "paged_adamw_8bit" and find_spec("bitsandbytes") is None:
-        raise ImportError(
-            "the optimizer paged_adamw_8bit needs bitsandbytes: pip install bitsandbytes, "
-            "or set tune.optimizer=adamw_torch"
-        )
-    if config.precision == "bf16" and not _native_bf16(config.device):
-        raise ValueError(
-            "this machine computes bfloat16 in emulation, ten times slower than float32; set tune.precision=fp32"
-        )
+    check_tunable_here(config)
     out_dir.mkdir(parents=True, exist_ok=True)
     if any(out_dir.iterdir()):
         raise ValueError(f"{out_dir} is not empty; give tune() a fresh folder and rename it afterwards")

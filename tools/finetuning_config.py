@@ -73,10 +73,12 @@ class TuneConfig(BaseModel):
     def embedded(cls, **changes: Any) -> Self:
         """Defaults for netwright-nano: seconds on one thread of a CPU.
 
-        Chosen by own trials: LoRA on all linear layers, 40 steps of 12 admitted and 4 replayed programs.
+        Chosen by own trials: LoRA on all linear layers, 40 steps of 14 admitted and 2 replayed programs. From one
+        cycle's ten admitted digits networks that gave a mean accuracy of .773 over 64 samples, against .752 with 4
+        replayed, .731 with draws by rank and .759 with 80 steps; .565 before.
         """
         # Four passes of four: sorted by length they are padded a fifth less than one pass of sixteen.
-        return cls(**{"steps": 40, "batch": 4, "accumulation": 4, **changes})
+        return cls(**{"steps": 40, "batch": 4, "accumulation": 4, "replay": 2, **changes})
 
     @classmethod
     def smollm2(cls, **changes: Any) -> Self:
@@ -96,7 +98,8 @@ class TuneConfig(BaseModel):
     def paper_7b(cls, **changes: Any) -> Self:
         """The setting of *From Memorization to Creativity*, section 3.1 and appendix J: a 7B model on a GPU.
 
-        There the corpus holds the initial pairs too, so nothing is replayed beside it.
+        The paper tunes on its whole corpus, the initial pairs included. Here a tune sees what the campaign has
+        admitted, and initial pairs only as far as ``replay`` puts some into each step; this setting puts none.
         """
         base = {
             # Rank 32 is section 3.1's. Alpha's value is missing in the text; twice the rank is usual.

@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.language_models.base import LanguageModelInput
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 
 from ...memory.home import home_folder
@@ -28,6 +28,9 @@ from .scripted import ScriptedChatModel
 from .smollm2 import smollm2_folder
 
 NANO_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "netwright-nano"
+
+ANSWER_ROOM = 64
+"""Tokens that a prompt must leave free: below that no rewriting can be hoped for."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,13 @@ class ChatModelHandle:
 
         limited: RunnableConfig = {**(config or {}), "max_concurrency": self.parallel}
         return RunnableLambda(one).batch(list(enumerate(conversations)), limited)
+
+    def has_room(self, conversation: Sequence[BaseMessage]) -> bool:
+        """Whether a conversation leaves a local model's context room for an answer; others judge by themselves."""
+        if not isinstance(self.model, LocalChatModel):
+            return True
+        used = self.model.get_num_tokens(self.model.render(list(conversation)))
+        return used + ANSWER_ROOM <= self.model.language_model.context
 
     def use_adapter(self, folder: Path | None) -> None:
         """Puts a LoRA adapter on, or takes it off.
@@ -176,12 +186,17 @@ def _hosted(config: ModelConfig) -> ChatModelHandle:
     )
 
 
+def hub_folder(name: str) -> Path:
+    """Where a Hugging Face hub model lies in the data directory once it is fetched."""
+    return home_folder("models") / "hub" / name.replace("/", "--")
+
+
 def _hub_folder(config: ModelConfig) -> Path:
     """The folder of a Hugging Face hub model in the data directory, fetched when that is allowed."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    folder = home_folder("models") / "hub" / config.name.replace("/", "--")
+    folder = hub_folder(config.name)
     if (folder / "config.json").is_file():
         return folder
     if not config.allow_download:

@@ -88,7 +88,8 @@ class LocalChatModel(BatchedChatModel):
         Raises:
             FileNotFoundError: no adapter there; the one in use stays.
         """
-        self.language_model.swap_adapter(folder)
+        if folder != self.language_model.adapter:
+            self.language_model.swap_adapter(folder)
         self.adapter = folder
 
     def render(self, conversation: list[BaseMessage]) -> str:

@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from ...memory.records import Records, RecordsError
+from ...memory.records import Records
 from ...memory.rows import Campaign
-from .console import JsonFlag, fail, graceful_stop, out, print_json
-
-if TYPE_CHECKING:
-    from ...graphs.config import Config
+from .console import JsonFlag, fail, guarded, out, print_json
+from .driving import drive, fetch, resumed_settings, summary
 
 app = typer.Typer(no_args_is_help=True, help="Cycles of designing, training, admitting and tuning.")
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Override one field, e.g. --set campaign.tune=false."),
+]
+BudgetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Another budget, e.g. --set budget.cycles=12."),
 ]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="YAML file with any part of the configuration.")
 ]
 RunArgument = Annotated[str | None, typer.Argument(help="The campaign's id; default: the newest one.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No live progress.")]
+DownloadFlag = Annotated[bool, typer.Option("--download", help="Allow fetching the data set.")]
 
 
 @app.command(
     epilog="Examples:  netwright campaign run  |  netwright campaign run --set budget.cycles=3 --set campaign.seed=1"
     "  |  netwright campaign run -c my.yaml --id night-1"
 )
+@guarded
 def run(
     config: ConfigOption = None,
     overrides: SetOption = None,
@@ -40,59 +48,52 @@ def run(
         str | None, typer.Option("--id", help="Name of the campaign; default: data set and time.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the campaign of this --id if it exists.")
+        bool,
+        typer.Option("--resume", help="Go on with the campaign of this --id if it exists; only its budget can change."),
     ] = False,
+    download: DownloadFlag = False,
     quiet: QuietFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Run a new campaign to its end and print its table and the report's path."""
-    from ...graphs.config import ConfigError, load_config
+    from ...graphs.config import load_config
     from ...graphs.opening import register_campaign
 
-    try:
-        settings = load_config(config, overrides or ())
-    except ConfigError as error:
-        fail(str(error), as_json=as_json)
-    name = identifier or f"{settings.campaign.dataset}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    _check_id(identifier, resume, as_json)
     with Records() as records:
-        if not resume and any(c.id == name for c in records.list_campaigns()):
-            fail(f"campaign {name} exists; go on with it: netwright campaign resume {name}", as_json=as_json)
-        try:
+        known = {c.id: c for c in records.list_campaigns()}
+        stored = known.get(identifier) if identifier else None
+        if stored is not None and not resume:
+            fail(f"campaign {stored.id} exists", as_json=as_json, go_on=f"netwright campaign resume {stored.id}")
+        settings = resumed_settings(stored, config, overrides) if stored else load_config(config, overrides or ())
+        name = identifier or f"{settings.campaign.dataset}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        if download:
+            fetch(settings.campaign.dataset)
+        if stored is None:
             register_campaign(settings, name, records)
-        except (ValueError, RuntimeError) as error:
-            fail(str(error), as_json=as_json)
-        _drive(name, records, settings, quiet, as_json)
+        drive(name, records, settings, quiet=quiet, as_json=as_json)
 
 
 @app.command(epilog="Examples:  netwright campaign resume  |  netwright campaign resume night-1 --set budget.cycles=12")
+@guarded
 def resume(
     identifier: RunArgument = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Another budget, e.g. --set budget.cycles=12."),
-    ] = None,
+    overrides: BudgetOption = None,
+    download: DownloadFlag = False,
     quiet: QuietFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Go on with a campaign that was stopped, killed, or ended by its budget."""
-    from ...graphs.config import ConfigError, load_config
-
-    bad = [o for o in overrides or () if not o.strip().startswith("budget.")]
-    if bad:
-        fail(
-            f"only the budget of a campaign can change, not {', '.join(bad)}: its other settings make its results",
-            as_json=as_json,
-        )
     with Records() as records:
         stored = _find(records, identifier, as_json)
-        try:
-            settings = load_config(overrides=overrides or (), base=stored.config)
-        except ConfigError as error:
-            fail(str(error), as_json=as_json)
-        _drive(stored.id, records, settings, quiet, as_json)
+        settings = resumed_settings(stored, overrides=overrides)
+        if download:
+            fetch(settings.campaign.dataset)
+        drive(stored.id, records, settings, quiet=quiet, as_json=as_json)
 
 
 @app.command(epilog="Examples:  netwright campaign status  |  netwright campaign status night-1 --json")
+@guarded
 def status(identifier: RunArgument = None, as_json: JsonFlag = False) -> None:
     """List the campaigns, or show the cycles of one."""
     from ...tools.report import campaign_report, report_table
@@ -104,17 +105,19 @@ def status(identifier: RunArgument = None, as_json: JsonFlag = False) -> None:
             return
         campaigns = _campaigns(records)
         if as_json:
-            print_json([_summary(c, records) for c in campaigns])
+            print_json([summary(c, records) for c in campaigns])
             return
         table = Table("campaign", "state", "cycles", "candidates", "tokens", "running time", "why it ended")
+        table.columns[-1].overflow = "fold"
         for stored in campaigns:
-            row = _summary(stored, records)
+            row = summary(stored, records)
             keys = ("id", "state", "cycles", "candidates", "tokens")
-            table.add_row(*(str(row[k]) for k in keys), f"{stored.wall_s:.0f} s", stored.stop_reason or "")
+            table.add_row(*(str(row[k]) for k in keys), f"{stored.wall_s:.0f} s", escape(stored.stop_reason or ""))
         out.print(table if campaigns else "no campaign yet: netwright campaign run")
 
 
 @app.command(epilog="Examples:  netwright campaign report  |  netwright campaign report night-1 --to ./night-1")
+@guarded
 def report(
     identifier: RunArgument = None,
     to: Annotated[Path | None, typer.Option("--to", help="Folder for report.json and report.html.")] = None,
@@ -131,35 +134,19 @@ def report(
             print_json({"id": stored.id, "json": written.report_json, "html": written.report_html})
             return
         out.print(report_table(campaign_report(records, stored.id)))
-        out.print(f"report: {written.report_html}\n  data: {written.report_json}", soft_wrap=True)
+        files = f"report: {written.report_html}\n  data: {written.report_json}"
+        out.print(escape(files), soft_wrap=True)
 
 
-def _drive(name: str, records: Records, settings: Config, quiet: bool, as_json: bool) -> None:
-    from langgraph.runtime import RunControl
-
-    from ...graphs.runner import CampaignBusy, run_campaign
-    from ...sandbox import SandboxUnavailable
-    from ...tools.report import campaign_report, report_table
-    from .live import CampaignView
-
-    control = RunControl()
-    try:
-        with graceful_stop(control.request_drain), CampaignView(settings, hidden=quiet or as_json) as view:
-            result = run_campaign(name, records, settings, control=control, notify=view)
-    except (CampaignBusy, SandboxUnavailable, ValueError, FileNotFoundError, ImportError) as error:
-        fail(str(error), as_json=as_json, code=1)
-    if as_json:
-        document = {
-            **_summary(result.campaign, records),
-            "report": {"json": result.report_json, "html": result.report_html},
-        }
-        print_json(document)
-        return
-    out.print(report_table(campaign_report(records, name)))
-    out.print(f"{result.campaign.state}: {result.campaign.stop_reason}")
-    out.print(f"report: {result.report_html}\n  data: {result.report_json}", soft_wrap=True)
-    if result.campaign.state == "stopped":
-        out.print(f"go on with: [bold]netwright campaign resume {name}[/]", soft_wrap=True)
+def _check_id(identifier: str | None, resume: bool, as_json: bool) -> None:
+    if identifier is None and resume:
+        fail("--resume needs the --id of a campaign", as_json=as_json, go_on="netwright campaign resume")
+    if identifier is not None and not _ID.fullmatch(identifier):
+        fail(
+            f"'{identifier}' cannot be the id of a campaign: it names a folder, so use letters, digits, dots, dashes "
+            "and underscores, 64 at most",
+            as_json=as_json,
+        )
 
 
 def _campaigns(records: Records) -> list[Campaign]:
@@ -173,20 +160,8 @@ def _find(records: Records, identifier: str | None, as_json: bool) -> Campaign:
         fail("no campaign yet: netwright campaign run", as_json=as_json)
     if identifier is None:
         return campaigns[-1]
-    try:
-        return records.get_campaign(identifier)
-    except RecordsError as error:
-        fail(f"{error}; known: {', '.join(c.id for c in campaigns[-8:])}", as_json=as_json)
-
-
-def _summary(stored: Campaign, records: Records) -> dict[str, Any]:
-    cycles = [c for c in records.cycles(stored.id) if c.ended is not None]
-    return {
-        "id": stored.id,
-        "state": stored.state,
-        "stop_reason": stored.stop_reason,
-        "cycles": len(cycles),
-        "candidates": stored.candidates,
-        "tokens": stored.tokens,
-        "wall_s": round(stored.wall_s, 1),
-    }
+    found = next((c for c in campaigns if c.id == identifier), None)
+    if found is None:
+        known = ", ".join(c.id for c in campaigns[-8:])
+        fail(f"no campaign '{identifier}' in these records; known: {known}", as_json=as_json)
+    return found

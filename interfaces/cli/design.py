@@ -9,12 +9,14 @@ import typer
 from rich.syntax import Syntax
 
 from ...memory.records import Records
-from ...sandbox import SandboxUnavailable
-from ...tools.requests import RequestError, parse_request
-from .campaign import SetOption
-from .console import JsonFlag, err, fail, out, print_json
+from ...tools.requests import parse_request
+from .campaign import DownloadFlag, SetOption
+from .console import INTERRUPTED, JsonFlag, fail, guarded, out, print_json
+from .driving import fetch
+from .live import activity
 
 
+@guarded
 def design(
     text: Annotated[str, typer.Argument(help="What to design, in words: data set, parameter limit, style.")],
     train: Annotated[bool, typer.Option("--train", help="Train the valid candidates and give the best one.")] = False,
@@ -22,24 +24,26 @@ def design(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same answer.")] = 0,
     to: Annotated[Path | None, typer.Option("--out", "-o", help="Write the network to this file.")] = None,
     overrides: SetOption = None,
+    download: DownloadFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Design a network for a request and print it with its verdict.
-
-    Example:  netwright design "a CIFAR-10 classifier under 200k parameters" --out net.py
-    """
-    from ...graphs.config import ConfigError, load_config
+    """Design a network for a request and print it with its verdict. Exit code 1 if no try met the request."""
+    from ...graphs.config import load_config
     from ...graphs.design import run_design
 
+    request = parse_request(text)
+    config = load_config(overrides=[f"campaign.seed={seed}", f"campaign.candidates={candidates}", *(overrides or ())])
+    if to is not None and (to.is_dir() or not to.absolute().parent.is_dir()):
+        fail(f"--out must name a file in a folder that exists, not {to}", as_json=as_json)
+    if download:
+        fetch(request.task.dataset)
+    doing = "designing and training" if train else "designing"
     try:
-        request = parse_request(text)
-        config = load_config(
-            overrides=[f"campaign.seed={seed}", f"campaign.candidates={candidates}", *(overrides or ())]
-        )
-        with Records() as records, err.status("designing"):
+        with Records() as records, activity(f"{doing} for {request.task.dataset}", hidden=as_json):
             designed = run_design(request, config, records, train=train)
-    except (RequestError, ConfigError, SandboxUnavailable, RuntimeError, ValueError, ImportError) as error:
-        fail(str(error), as_json=as_json)
+    except KeyboardInterrupt:
+        message = "interrupted; the same command goes on: what was written and judged is on record"
+        fail(message, as_json=as_json, code=INTERRUPTED)
     if designed.candidate is None:
         fail(designed.explanation, as_json=as_json, code=1)
     if to is not None:
@@ -50,4 +54,4 @@ def design(
     out.print(Syntax(designed.candidate.source, "python"))
     out.print(designed.explanation, markup=False)
     if to is not None:
-        out.print(f"written to {to}", markup=False)
+        out.print(f"written to {to}", markup=False, soft_wrap=True)

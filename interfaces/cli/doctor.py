@@ -5,59 +5,59 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
 from ...memory.home import home
 from ...tools.tasks import known_datasets
-from .console import JsonFlag, out, print_json
+from .console import JsonFlag, guarded, out, print_json, print_remedies
+from .live import activity
 
 if TYPE_CHECKING:
     from ...sandbox.capabilities import Capability
 
+_LEAST_GIB = 1.0
 
+
+@guarded
 def doctor(as_json: JsonFlag = False) -> None:
-    """List each capability, whether it is in force here, and what to install if not.
-
-    Example:  netwright doctor --json
-    """
-    from ...agents.models.catalogue import known_models
-    from ...sandbox.capabilities import Capability, capabilities
-
-    groups = {
-        "machine": _machine(),
-        "sandbox": capabilities(),
-        "models": [
-            Capability(m.name, m.available, m.detail, None if m.available else m.remedy) for m in known_models()
-        ],
-        "data sets": [_dataset(name) for name in known_datasets()],
-    }
+    """List each capability, whether it is in force here, and what to install if not."""
+    with activity("trying out what this machine offers", hidden=as_json):
+        groups = _look()
     if as_json:
-        print_json(
-            {
-                "capabilities": [
-                    {
-                        "group": group,
-                        "name": c.name,
-                        "in_force": c.in_force,
-                        "detail": c.detail,
-                        "remedy": c.remedy,
-                    }
-                    for group, found in groups.items()
-                    for c in found
-                ]
-            }
-        )
+        rows = [
+            {"group": group, "name": c.name, "in_force": c.in_force, "detail": c.detail, "remedy": c.remedy}
+            for group, found in groups.items()
+            for c in found
+        ]
+        print_json({"capabilities": rows})
         return
-    table = Table("", "capability", "in force", "detail", "remedy")
+    table = Table("", "capability", "in force", "detail")
+    table.columns[-1].overflow = "fold"
     for group, found in groups.items():
         for number, c in enumerate(found):
             mark = "[green]yes[/]" if c.in_force else "[yellow]no[/]"
-            table.add_row(group if number == 0 else "", c.name, mark, c.detail, c.remedy or "")
+            table.add_row(group if number == 0 else "", escape(c.name), mark, escape(c.detail))
         table.add_section()
     out.print(table)
+    missing = [(c.name, c.remedy) for found in groups.values() for c in found if not c.in_force]
+    if missing:
+        out.print("What to do about each [yellow]no[/]:")
+        print_remedies(missing)
+
+
+def _look() -> dict[str, list[Capability]]:
+    from ...sandbox.capabilities import capabilities
+
+    folder, usable = _data_directory()
+    groups = {"machine": [*_machine(), folder], "sandbox": capabilities()}
+    if usable:
+        return groups | {"models": _models(), "data sets": [_dataset(name) for name in known_datasets()]}
+    return groups | {"models": [_not_looked(folder)], "data sets": [_not_looked(folder)]}
 
 
 def _machine() -> list[Capability]:
@@ -66,23 +66,46 @@ def _machine() -> list[Capability]:
     from ...sandbox.capabilities import Capability
     from ...tools.pretraining.trainer import native_bf16
 
-    folder = home()
-    free = shutil.disk_usage(folder).free / 2**30
-    gpus = torch.cuda.device_count()
+    gpus, fast = torch.cuda.device_count(), native_bf16()
     versions = ", ".join(f"{n} {importlib.metadata.version(n)}" for n in ("torch", "transformers", "trl", "langgraph"))
     return [
         Capability("libraries", True, versions, None),
         Capability("processor cores", True, str(len(os.sched_getaffinity(0))), None),
         Capability(
-            "fast bfloat16", native_bf16(), "native" if native_bf16() else "pretraining runs in float32",
-            None if native_bf16() else "a processor with AVX-512 BF16 or AMX",
+            "fast bfloat16", fast, "native" if fast else "pretraining runs in float32",
+            None if fast else "a processor with AVX-512 BF16 or AMX",
         ),
         Capability("GPU", gpus > 0, f"{gpus} found", None if gpus else "none is needed for the embedded model"),
-        Capability(
-            "data directory", os.access(folder, os.W_OK) and free > 1, f"{folder}, {free:.0f} GiB free",
-            None if free > 1 else "free some disk space or set NETWRIGHT_HOME to another folder",
-        ),
     ]  # fmt: skip
+
+
+def _data_directory() -> tuple[Capability, bool]:
+    """The data directory, and whether it can be used at all. Found by writing: permissions alone do not tell."""
+    from ...sandbox.capabilities import Capability
+
+    name = "data directory"
+    try:
+        folder = home()
+        with tempfile.TemporaryFile(dir=folder):
+            free = shutil.disk_usage(folder).free / 2**30
+    except OSError as error:
+        told = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        return Capability(name, False, told, "set NETWRIGHT_HOME to a folder that you can write"), False
+    remedy = None if free > _LEAST_GIB else "free some disk space, or set NETWRIGHT_HOME to a folder on another disk"
+    return Capability(name, remedy is None, f"{folder}, {free:.0f} GiB free", remedy), True
+
+
+def _models() -> list[Capability]:
+    from ...agents.models.catalogue import known_models
+    from ...sandbox.capabilities import Capability
+
+    return [Capability(m.name, m.available, m.detail, None if m.available else m.remedy) for m in known_models()]
+
+
+def _not_looked(folder: Capability) -> Capability:
+    from ...sandbox.capabilities import Capability
+
+    return Capability("not looked at", False, "they are kept in the data directory", folder.remedy)
 
 
 def _dataset(name: str) -> Capability:

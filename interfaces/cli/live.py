@@ -1,45 +1,125 @@
-"""Live progress of a campaign in the terminal."""
+"""Live progress in the terminal, on standard error: of a campaign, and of shorter work."""
 
 from __future__ import annotations
 
-from typing import Self
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
-from ...graphs.config import Config
-from ...graphs.services import Event
 from .console import err
+
+if TYPE_CHECKING:
+    from ...graphs.config import Config
+    from ...graphs.services import Event
 
 
 class CampaignView:
-    """Shows one bar for the cycles and one for the stage that runs. Called with events from any thread."""
+    """Shows one bar for the cycles and one for the stage that runs. Called with events from any thread.
 
-    def __init__(self, config: Config, *, hidden: bool) -> None:
+    Where standard error is no terminal, each closed cycle is one line instead.
+
+    Args:
+        closed: cycles that a resumed campaign has behind it.
+        hidden: show nothing.
+    """
+
+    def __init__(self, config: Config, *, closed: int = 0, hidden: bool = False) -> None:
         self._cycles = config.budget.cycles
+        self._hidden = hidden
         self._progress = Progress(
+            SpinnerColumn(finished_text=" "),
             TextColumn("[bold]{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            _Count(),
             TimeElapsedColumn(),
             console=err,
-            disable=hidden,
+            disable=hidden or not err.is_terminal,
         )
-        self._bars: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
+        self._all = self._progress.add_task("cycles", total=self._cycles, completed=closed, counted=True)
+        self._bar = self._progress.add_task("opening model, corpus and sandbox", total=None)
+        self._stage = ""
 
     def __enter__(self) -> Self:
         self._progress.start()
-        self._bars["cycles"] = self._progress.add_task("cycles", total=self._cycles)
-        self._bars["stage"] = self._progress.add_task("starting", total=None)
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._progress.stop()
 
+    @property
+    def stage(self) -> Task:
+        """The bar of the stage that runs."""
+        return self._task(self._bar)
+
+    @property
+    def cycles(self) -> Task:
+        """The bar of the cycles."""
+        return self._task(self._all)
+
     def __call__(self, event: Event) -> None:
-        stage = self._bars["stage"]
-        if event.kind == "begin":
-            self._progress.reset(stage, total=event.total, description=f"cycle {event.cycle}: {event.stage}")
-        elif event.kind == "cycle":
-            self._progress.update(self._bars["cycles"], completed=event.cycle)
-        else:
-            self._progress.update(stage, advance=1)
+        with self._lock:
+            if event.kind == "begin":
+                self._begin(event)
+            elif event.kind == "cycle":
+                self._close(event.cycle)
+            elif event.stage == self._stage:
+                self._progress.update(self._bar, advance=1)
+
+    def _begin(self, event: Event) -> None:
+        # One piece of work has no middle: it has no total, and its bar only moves.
+        self._show(f"cycle {event.cycle}: {event.stage}", event.total if event.total > 1 else None)
+        self._stage = event.stage
+        self._progress.update(self._all, completed=event.cycle - 1)
+
+    def _close(self, cycle: int) -> None:
+        self._show(f"cycle {cycle}: closed", None)
+        self._progress.update(self._all, completed=cycle)
+        if not self._hidden and not err.is_terminal:
+            of = f" of {self._cycles}" if self._cycles is not None else ""
+            err.print(f"cycle {cycle}{of} is closed")
+
+    def _show(self, text: str, total: int | None) -> None:
+        """A bar of its own for each stage: its clock starts anew, and rich takes no total off an old one."""
+        self._progress.remove_task(self._bar)
+        self._bar, self._stage = self._progress.add_task(text, total=total), ""
+
+    def _task(self, key: TaskID) -> Task:
+        return next(task for task in self._progress.tasks if task.id == key)
+
+
+class _Count(ProgressColumn):
+    """How much is done, of how much if that is known; nothing for work in one piece."""
+
+    def render(self, task: Task) -> Text:
+        if task.total is not None:
+            return Text(f"{task.completed:.0f}/{task.total:.0f}")
+        return Text(f"{task.completed:.0f}" if task.fields.get("counted") else "")
+
+
+@contextmanager
+def activity(text: str, *, hidden: bool = False) -> Iterator[Callable[[str], None]]:
+    """A spinner with the time since the start, gone at the end.
+
+    Args:
+        text: what is being done; call what the block gets with another text when that changes.
+        hidden: show nothing.
+    """
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    shown = Progress(*columns, console=err, transient=True, disable=hidden or not err.is_terminal)
+    with shown as progress:
+        bar = progress.add_task(text, total=None)
+        yield lambda now: progress.update(bar, description=now)

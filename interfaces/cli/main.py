@@ -19,10 +19,22 @@ app = typer.Typer(
 )
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(model.app, name="model")
-app.command("design")(design.design)
-app.command("validate")(check.validate)
-app.command("evaluate")(check.evaluate)
-app.command("doctor")(doctor.doctor)
+app.command(
+    "design",
+    epilog='Examples:  netwright design "a CIFAR-10 classifier under 200k parameters" --out net.py'
+    '  |  netwright design "a residual network for digits" --train --seed 3',
+)(design.design)
+app.command(
+    "validate",
+    epilog="Examples:  netwright validate net.py --dataset cifar10 --max-params 200000"
+    "  |  netwright validate *.py --json",
+)(check.validate)
+app.command(
+    "evaluate",
+    epilog="Examples:  netwright evaluate net.py"
+    "  |  netwright evaluate net.py --dataset fashion-mnist --epochs 2 --download",
+)(check.evaluate)
+app.command("doctor", epilog="Examples:  netwright doctor  |  netwright doctor --json")(doctor.doctor)
 
 
 def _version(asked: bool) -> None:

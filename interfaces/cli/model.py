@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from ...memory.records import Records, RecordsError
-from ...sandbox import SandboxUnavailable, open_sandbox
-from .console import JsonFlag, err, fail, out, print_json
+from ...memory.records import Records
+from ...memory.rows import Adapter
+from ...sandbox import open_sandbox
+from .console import JsonFlag, err, going_on, guarded, out, print_json, print_remedies
 
 app = typer.Typer(no_args_is_help=True, help="Language models: the embedded one, its training, adapters.")
 
 
 @app.command(epilog="Example:  netwright model pretrain --seed 1 --out ./nano-1")
+@guarded
 def pretrain(
     seed: Annotated[int, typer.Option(min=0, help="Of initial weights, batch order and samples.")] = 0,
     to: Annotated[
@@ -31,29 +35,25 @@ def pretrain(
     from ...tools.execution import Validator, validation_image
     from ...tools.pretraining.pipeline import STEPS, pretrain_and_benchmark, progress_bar
     from ...tools.pretraining.report import tables
-    from ...tools.pretraining.trainer import PretrainingInterrupted
 
     folder, budget = to or Path(f"netwright-nano-{seed}"), steps or STEPS
-    try:
-        with open_sandbox("bubblewrap", validation_image()) as sandbox, progress_bar(err) as bar:
-            judge = Validator(sandbox).validate_many
-            report = pretrain_and_benchmark(seed, folder, judge, steps=budget, progress=bar)
-    except PretrainingInterrupted:
-        fail(
-            f"interrupted; go on with: netwright model pretrain --seed {seed} --out {folder} --steps {budget}",
-            as_json=as_json,
-            code=130,
-        )
-    except (SandboxUnavailable, ValueError) as error:
-        fail(str(error), as_json=as_json)
+    again = f"netwright model pretrain --seed {seed} --out {shlex.quote(str(folder))} --steps {budget}"
+    with (
+        going_on(again),
+        open_sandbox("bubblewrap", validation_image()) as sandbox,
+        progress_bar(err) as bar,
+    ):
+        judge = Validator(sandbox).validate_many
+        report = pretrain_and_benchmark(seed, folder, judge, steps=budget, progress=bar)
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
         out.print(tables([report]), markup=False)
-        out.print(f"model: {folder}", soft_wrap=True)
+        out.print(f"model: {folder}", markup=False, soft_wrap=True)
 
 
 @app.command("list", epilog="Example:  netwright model list --json")
+@guarded
 def list_models(as_json: JsonFlag = False) -> None:
     """List the language models that can be used here and the adapters of all campaigns."""
     from ...agents.models.catalogue import known_models
@@ -70,30 +70,26 @@ def list_models(as_json: JsonFlag = False) -> None:
         return
     table = Table("model", "here", "style", "can be tuned", "detail")
     for entry in models:
-        table.add_row(
-            entry.name,
-            "yes" if entry.available else "no",
-            entry.style,
-            "yes" if entry.tunable else "no",
-            entry.detail,
-        )
+        marks = ["yes" if mark else "no" for mark in (entry.available, entry.tunable)]
+        table.add_row(escape(entry.name), marks[0], entry.style, marks[1], escape(entry.detail))
     out.print(table)
+    print_remedies([(m.name, m.remedy) for m in models if not m.available])
     if adapters:
-        rows = Table("campaign", "cycle", "state", "pairs", "last loss", "folder")
-        for a in adapters:
-            loss = a.metrics.get("loss_last")
-            rows.add_row(
-                a.campaign_id,
-                str(a.cycle),
-                a.state,
-                str(a.metrics.get("pairs", "–")),
-                f"{loss:.3f}" if loss else "–",
-                a.path,
-            )
-        out.print(rows)
+        out.print(_adapter_table(adapters))
+
+
+def _adapter_table(adapters: list[Adapter]) -> Table:
+    table = Table("campaign", "cycle", "state", "pairs", "last loss", "folder")
+    table.columns[-1].overflow = "fold"
+    for a in adapters:
+        loss, pairs = a.metrics.get("loss_last"), a.metrics.get("pairs", "–")
+        shown = f"{loss:.3f}" if loss is not None else "–"
+        table.add_row(a.campaign_id, str(a.cycle), a.state, str(pairs), shown, escape(a.path))
+    return table
 
 
 @app.command(epilog="Example:  netwright model rollback night-1 --to-cycle 3")
+@guarded
 def rollback(
     campaign: Annotated[str, typer.Argument(help="The campaign's id.")],
     to_cycle: Annotated[int, typer.Option("--to-cycle", min=0, help="Newest cycle whose adapter stays; 0: none.")],
@@ -101,10 +97,7 @@ def rollback(
 ) -> None:
     """Take back the adapters of later cycles: the next cycle samples from the one that is left."""
     with Records() as records:
-        try:
-            records.get_campaign(campaign)
-        except RecordsError as error:
-            fail(str(error), as_json=as_json)
+        records.get_campaign(campaign)
         taken = records.rollback_adapters(campaign, to_cycle)
         left = records.active_adapter(campaign)
     if as_json:

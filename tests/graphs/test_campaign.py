@@ -150,7 +150,7 @@ def test_budget_of_wall_time_survives_a_resume(script, records):
     spent = first.campaign.wall_s
     again = run_campaign("short", records, config)
     assert again.campaign.wall_s >= spent
-    assert again.campaign.state in ("stopped", "complete")
+    assert again.campaign.state == "complete"
     assert "wall time" in (again.campaign.stop_reason or "")
 
 
@@ -162,6 +162,45 @@ def test_dynamic_sampling_goes_on_until_enough_are_found(script, records):
     batches = len(records.generations("dynamic")) // 4
     assert batches > 1
     assert admitted >= 4 or batches == 3
+
+
+def test_a_finished_campaign_stays_finished(finished, script, records):
+    before = records.generations("finished")
+    again = run_campaign("finished", records, settings(script))
+    assert again.campaign.state == "complete"
+    assert again.campaign.stop_reason == "budget: 2 cycles"
+    assert records.generations("finished") == before
+
+
+def test_a_larger_budget_goes_on_and_is_recorded(script, records):
+    quick = ("campaign.candidates=3", "campaign.repair_tries=0", "campaign.stopping.enabled=false")
+    first = run("longer", settings(script, "budget.cycles=1", *quick), records)
+    assert first.campaign.stop_reason == "budget: 1 cycles"
+    config = load_config(base=first.campaign.config, overrides=["budget.cycles=2"])
+    register_campaign(config, "longer", records)  # another budget does not make it another campaign
+    second = run_campaign("longer", records, config)
+    assert second.campaign.stop_reason == "budget: 2 cycles"
+    assert second.campaign.config["budget"]["cycles"] == 2
+    assert len(records.generations("longer")) == 6
+
+
+def test_the_stopping_rule_holds_on_resume(script, records):
+    rule = ("campaign.stopping.delta=1", "campaign.stopping.cycles=2", "budget.cycles=50")
+    config = settings(script, "campaign.candidates=2", "campaign.repair_tries=0", *rule)
+    first = run("ruled", config, records)
+    assert (first.campaign.stop_reason or "").startswith("stopping rule")
+    cycles = len(records.cycles("ruled"))
+    assert run_campaign("ruled", records, config).campaign.stop_reason == first.campaign.stop_reason
+    assert len(records.cycles("ruled")) == cycles
+
+
+def test_a_campaign_that_cannot_open_is_failed(script, records):
+    config = settings(script)
+    register_campaign(config, "unopened", records)
+    script_gone = config.model_copy(update={"model": config.model.model_copy(update={"path": Path("/nowhere.yaml")})})
+    with pytest.raises(RuntimeError):
+        run_campaign("unopened", records, script_gone)
+    assert records.get_campaign("unopened").state == "failed"
 
 
 def test_one_process_per_campaign(script, records):

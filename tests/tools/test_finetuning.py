@@ -22,6 +22,7 @@ from netwright.tools.finetuning import (
     TuneProgress,
     TuneReport,
     TuningPair,
+    check_tunable_here,
     plan_batches,
     rank_weights,
     tune,
@@ -156,14 +157,22 @@ class TestConfig:
 
     @pytest.mark.skipif(native_bf16(), reason="this processor has bfloat16 instructions")
     def test_emulated_bfloat16_is_refused(self, base: Path, tmp_path: Path) -> None:
-        with pytest.raises(ValueError, match="precision=fp32"):
+        with pytest.raises(ValueError, match=r"tuning\.precision=fp32"):
+            check_tunable_here(TuneConfig.embedded(precision="bf16"))
+        with pytest.raises(ValueError, match=r"tuning\.precision=fp32"):
             tune(base, PAIRS, OLD, tmp_path / "out", config=TuneConfig.embedded(precision="bf16"), seed=0)
 
     @pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
     def test_a_missing_optimizer_package_is_named(self, base: Path, tmp_path: Path) -> None:
         config = TuneConfig.embedded(optimizer="paged_adamw_8bit")
+        with pytest.raises(ImportError, match=r"pip install bitsandbytes.*tuning\.optimizer"):
+            check_tunable_here(config)
         with pytest.raises(ImportError, match="pip install bitsandbytes"):
             tune(base, PAIRS, OLD, tmp_path / "out", config=config, seed=0)
+
+    def test_what_the_cpu_can_do_is_let_through(self) -> None:
+        for config in (TuneConfig.embedded(), TuneConfig.smollm2()):
+            check_tunable_here(config)
 
 
 class TestTune:

@@ -13,9 +13,10 @@ from netwright.tools.generators.headers import Header, is_held_out
 from netwright.tools.generators.programs import Program, random_program
 from netwright.tools.generators.wishes import held_out_headers
 from netwright.tools.pretraining import pipeline
-from netwright.tools.pretraining.benchmark import Share, benchmark_model, near_copies
+from netwright.tools.pretraining.benchmark import Benchmark, Share, Validate, benchmark_model, near_copies
 from netwright.tools.pretraining.report import BEGIN, END, TrainingReport, curve, publish, tables
 from netwright.tools.pretraining.tokenizer import train_tokenizer
+from netwright.tools.pretraining.trainer import CHECKPOINT, PretrainingInterrupted
 from netwright.tools.sampling import Completion, LanguageModel
 
 
@@ -102,6 +103,42 @@ def test_pretraining_leaves_a_model_and_its_report(trained: tuple[Path, Training
     table = benchmark_model(pipeline.load_language_model(folder), counting, corpus, n=2, seed=1)
     assert table.samples == 2
     assert table.programs_per_s > 0
+
+
+def test_a_failed_benchmark_costs_no_training(
+    corpus: list[Program], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_two(*args: object, **options: object) -> Benchmark:
+        return benchmark_model(*args, n=2, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "benchmark_model", of_two)
+    steps: list[int] = []
+
+    def run(validate: Validate) -> TrainingReport:
+        return pipeline.pretrain_and_benchmark(
+            7, tmp_path, validate, steps=2, corpus=corpus, progress=lambda now: steps.append(now.step)
+        )
+
+    def broken(sources: Sequence[str], tasks: Sequence[Task]) -> list[Verdict]:
+        raise RuntimeError("no sandbox")
+
+    def stopped(sources: Sequence[str], tasks: Sequence[Task]) -> list[Verdict]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(RuntimeError, match="no sandbox"):
+        run(broken)
+    unjudged = TrainingReport.read(tmp_path)
+    assert unjudged.benchmark is None
+    assert (tmp_path / CHECKPOINT).exists()
+    with pytest.raises(PretrainingInterrupted, match="in the benchmark after all 2 steps"):
+        run(stopped)
+    judged = run(counting)
+    assert steps == [1, 2], "the steps were done once"
+    assert judged.benchmark is not None
+    assert judged.weights_sha256 == unjudged.weights_sha256
+    assert (judged.curve, judged.cpu_s) == (unjudged.curve, unjudged.cpu_s)
+    assert TrainingReport.read(tmp_path) == judged
+    assert not (tmp_path / CHECKPOINT).exists()
 
 
 def test_tables_go_between_the_pages_markers(

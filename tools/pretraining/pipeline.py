@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from ..generators.corpus import build_corpus, read_corpus
+from ..generators.corpus import build_corpus, read_corpus, write_corpus
 from ..generators.programs import Program
 from ..sampling import load_language_model
 from .batches import encode, fingerprint
 from .benchmark import Validate, benchmark_model
 from .model import parameter_count, save_model
 from .report import CorpusFacts, TrainingReport, curve, file_sha256, machine, versions
-from .trainer import CHECKPOINT, PretrainSettings, Progress, train
+from .trainer import CHECKPOINT, PretrainingInterrupted, PretrainSettings, Progress, train
 
 NANO = Path(__file__).resolve().parents[2] / "assets" / "netwright-nano"
 """The packaged model: weights, corpus and training report."""
@@ -47,7 +47,7 @@ def pretrain(
 
     Args:
         seed: of initial weights and batch order.
-        out_dir: gets weights, tokenizer and ``training-report.json``.
+        out_dir: gets weights, tokenizer, the corpus and ``training-report.json``.
         steps: the budget; the same seed, steps and corpus give the same weights on the same machine.
         corpus: programs to learn from; the packaged corpus by default.
         progress: called after every step.
@@ -57,6 +57,22 @@ def pretrain(
         ValueError: the checkpoint in ``out_dir`` belongs to other settings or another corpus.
     """
     programs = packaged_corpus() if corpus is None else list(corpus)
+    report = _train_and_save(seed, out_dir, steps, programs, progress)
+    (out_dir / CHECKPOINT).unlink()
+    return report
+
+
+def _train_and_save(
+    seed: int,
+    out_dir: Path,
+    steps: int,
+    programs: Sequence[Program],
+    progress: Callable[[Progress], None] | None,
+) -> TrainingReport:
+    """Weights, tokenizer, corpus and report in ``out_dir``: all that the packaged model's folder holds.
+
+    The checkpoint of the last step stays beside them.
+    """
     pairs = [(program.header.render(), program.source) for program in programs]
     settings = PretrainSettings(seed=seed, steps=steps)
     trained = train(pairs, settings, out_dir, progress)
@@ -85,7 +101,7 @@ def pretrain(
         weights_sha256=file_sha256(out_dir / "model.safetensors"),
     )
     report.write(out_dir)
-    (out_dir / CHECKPOINT).unlink()
+    write_corpus(list(programs), out_dir / CORPUS)
     return report
 
 
@@ -100,12 +116,26 @@ def pretrain_and_benchmark(
 ) -> TrainingReport:
     """:func:`pretrain`, then the benchmark on held-out headers with the same seed, written into the report.
 
+    The checkpoint is deleted only after the benchmark: if that is stopped or its sandbox fails, the same call
+    finds the training done and judges the same weights.
+
     Args:
         validate: judges (sources, tasks); sampled programs are untrusted code, so give a sandboxed one.
+
+    Raises:
+        PretrainingInterrupted: a signal stopped the training, or Ctrl-C the benchmark; the same call goes on.
+        ValueError: the checkpoint in ``out_dir`` belongs to other settings or another corpus.
     """
     programs = packaged_corpus() if corpus is None else list(corpus)
-    report = pretrain(seed, out_dir, steps=steps, corpus=programs, progress=progress)
-    return benchmark_folder(out_dir, validate, report, programs)
+    report = _train_and_save(seed, out_dir, steps, programs, progress)
+    try:
+        report = benchmark_folder(out_dir, validate, report, programs)
+    except KeyboardInterrupt as error:
+        raise PretrainingInterrupted(
+            f"stopped in the benchmark after all {steps} steps; run the same command again to judge these weights"
+        ) from error
+    (out_dir / CHECKPOINT).unlink()
+    return report
 
 
 def benchmark_folder(

