@@ -1,28 +1,48 @@
-"""The design graph: one request, rounds of writing until a valid network is there, training if asked for."""
+"""The design graph: one request, rounds of writing until a valid network is there, training if asked for.
+
+As in a campaign the records are the truth and the checkpoint only says where to go on, so that a request that was
+stopped or killed goes on when it is asked again, and ends in the same answer.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.graph import END, START, StateGraph
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.errors import GraphDrained
+from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import Runtime
+from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Command, Send
 
 from ..agents.evaluator import EvaluatorAgent
+from ..agents.models.identity import model_identity
+from ..memory.home import home_folder
 from ..memory.records import Records
-from ..memory.rows import Cycle, Generation
-from ..memory.types import Candidate, Request, Trial, Verdict
+from ..memory.rows import Cycle
+from ..memory.trial_records import FINISHED
+from ..memory.types import Request
 from .config import Config
+from .designed import Designed, answer_of, trials_of, unfinished, valid_generations
+from .locking import one_process
 from .services import WritingServices
 from .writing import SlotState, WritingState, add_writing, fan_out
 
+__all__ = ["ROUNDS", "DesignServices", "Designed", "design_graph", "design_id", "run_design"]
+
 ROUNDS = 6
 """Most rounds of candidates before a request is given up."""
+
+STEPS = 1000
+"""LangGraph's recursion limit: well above the steps of six rounds with their repairs."""
 
 
 @dataclass
@@ -32,168 +52,161 @@ class DesignServices(WritingServices):
     trainer: EvaluatorAgent | None
 
 
-class DesignState(WritingState, total=False):
-    """Where a design request stands. ``chosen`` is the id of the candidate that answers it."""
-
-    chosen: str | None
-
-
-@dataclass(frozen=True)
-class Designed:
-    """The answer to a request; ``candidate`` is ``None`` when none could be found, and ``explanation`` says why."""
-
-    request: Request
-    candidate: Candidate | None
-    verdict: Verdict | None
-    trial: Trial | None
-    written: int
-    valid: int
-    explanation: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for ``--json``."""
-        verdict = self.verdict
-        return {
-            "request": self.request.model_dump(mode="json"),
-            "candidate": {"id": self.candidate.id, "source": self.candidate.source} if self.candidate else None,
-            "verdict": {**verdict.model_dump(mode="json"), "reason": verdict.reason} if verdict else None,
-            "trial": self.trial.model_dump(mode="json") if self.trial else None,
-            "written": self.written,
-            "valid": self.valid,
-            "explanation": self.explanation,
-        }
-
-
-def weigh(state: DesignState, runtime: Runtime[DesignServices]) -> Command[Literal["generate", "choose"]]:
+def weigh(state: WritingState, runtime: Runtime[DesignServices]) -> Command[Literal["generate", "choose"]]:
     """Another round while nothing is valid and rounds are left."""
-    services = runtime.context
-    found = _valid(services.records, state["run"])
-    if not found and state["batch"] + 1 < ROUNDS and not services.stopping:
+    found = valid_generations(runtime.context.records, state["run"])
+    if not found and state["batch"] + 1 < ROUNDS:
         return Command(goto="generate", update={"batch": state["batch"] + 1})
     return Command(goto="choose")
 
 
-def to_train(state: DesignState, runtime: Runtime[DesignServices]) -> list[Send] | Literal["answer"]:
-    """One branch per valid candidate when training was asked for."""
+def choose(state: WritingState) -> dict[str, int]:
+    """Where the training branches start and join: what a stop left waiting goes to training again from here."""
+    return {}
+
+
+def to_train(state: WritingState, runtime: Runtime[DesignServices]) -> list[Send] | Literal["__end__"]:
+    """One branch per valid candidate without a finished trial, when training was asked for."""
     services = runtime.context
     if services.trainer is None:
-        return "answer"
-    slots = [g.slot for g in _valid(services.records, state["run"])]
-    return fan_out("train", slots, state, services) or "answer"
+        return "__end__"
+    slots = _untrained_slots(services.records, state["run"])
+    return fan_out("train", slots, state, services) or "__end__"
 
 
 def train(state: SlotState, runtime: Runtime[DesignServices]) -> dict[str, int]:
-    """Train one candidate."""
+    """Train one candidate; a stop request leaves it waiting for the next run."""
     services = runtime.context
     if services.trainer is not None and not services.stopping:
         with services.branch(state["run"], state["cycle"], "train"):
-            services.trainer.train(state["run"], state["cycle"], state["slot"])
+            services.trainer.train(state["run"], state["cycle"], state["slot"], lambda: services.stopping)
     return {}
-
-
-def choose(state: DesignState) -> dict[str, str]:
-    """Point from which the training branches start."""
-    return {}
-
-
-def answer(state: DesignState, runtime: Runtime[DesignServices]) -> dict[str, str | None]:
-    """Choose the best trained candidate, or the first valid one when nothing was trained."""
-    services = runtime.context
-    valid = _valid(services.records, state["run"])
-    trials = _trials(services, valid)
-    ranked = sorted(valid, key=lambda g: (-_metric(trials.get(g.candidate_id or "")), g.slot))
-    return {"chosen": ranked[0].candidate_id if ranked else None}
 
 
 def design_graph(
     checkpointer: BaseCheckpointSaver[str] | None = None,
-) -> CompiledStateGraph[DesignState, DesignServices, DesignState, DesignState]:
-    """The compiled design graph."""
-    builder = StateGraph(DesignState, context_schema=DesignServices)
+) -> CompiledStateGraph[WritingState, DesignServices, WritingState, WritingState]:
+    """The compiled design graph.
+
+    Args:
+        checkpointer: where steps are kept; without one the graph can be drawn and run, not resumed.
+    """
+    builder = StateGraph(WritingState, context_schema=DesignServices)
     add_writing(builder, then="weigh")
     builder.add_node("weigh", weigh)
     builder.add_node("choose", choose)
     builder.add_node("train", train, input_schema=SlotState)
-    builder.add_node("answer", answer)
     builder.add_edge(START, "generate")
-    builder.add_conditional_edges("choose", to_train, ["train", "answer"])
-    builder.add_edge("train", "answer")
-    builder.add_edge("answer", END)
+    builder.add_conditional_edges("choose", to_train, ["train", "__end__"])
+    builder.add_edge("train", "choose")
     return builder.compile(checkpointer=checkpointer, name="design")
 
 
-def run_design(request: Request, config: Config, records: Records, *, train: bool = False) -> Designed:
+def run_design(
+    request: Request,
+    config: Config,
+    records: Records,
+    *,
+    train: bool = False,
+    control: RunControl | None = None,
+) -> Designed:
     """Answer a design request.
 
-    The same request, model and seed have the same id: asked again, the answer comes from the records.
+    The same request, model and settings have the same id: asked again, the answer comes from the records, and a
+    request that was stopped or killed goes on.
 
     Args:
-        train: train the valid candidates under the data set's protocol and answer with the best.
+        train: train the valid candidates under the configured protocol and answer with the best.
+        control: ask it to drain (from a signal handler, say) to stop at the next safe point; then the answer is
+            not ``finished``.
 
     Raises:
         DatasetMissing: training was asked for and the data set is not on disk.
         SandboxUnavailable: the sandbox cannot run here.
+        CampaignBusy: another process works on this request.
     """
-    from .opening import open_design
+    from .opening import register_design
 
     run = design_id(request, config)
-    with open_design(request, config, run, records, train=train) as services:
-        records.put_cycle(Cycle(campaign_id=run, n=1))
-        state = DesignState(run=run, cycle=1, batch=0)
-        final = design_graph().invoke(state, context=services)
-        trials = _trials(services, _valid(records, run))
-    records.update_campaign(run, state="complete", stop_reason="answered" if final["chosen"] else "nothing valid")
-    return _explain(request, records, run, final["chosen"], trials)
+    register_design(request, config, run, records)
+    if not _is_answered(records, run, train):
+        folder = home_folder("designs", run)
+        with ExitStack() as stack:
+            stack.enter_context(one_process(folder, run))
+            reason = _work(request, config, records, run, folder, train=train, control=control or RunControl())
+            if reason is not None:
+                return unfinished(request, records, run, reason)
+            # The records have it all now: nobody goes on from a checkpoint of a request that is answered.
+            for path in folder.glob("checkpoints.db*"):
+                path.unlink()
+    return answer_of(request, records, run, trained=train)
 
 
 def design_id(request: Request, config: Config) -> str:
-    """The id under which a request's answers are kept."""
+    """The id under which a request's answers are kept: equal for equal work, and never for other weights."""
+    from .opening import chosen_protocol, limits_hash
+
     asked = [
         request.model_dump(mode="json"),
         config.model.model_dump(mode="json"),
+        model_identity(config.model),
         config.campaign.model_dump(mode="json"),
+        config.budget.candidates,
+        chosen_protocol(config, request.task.dataset).hash,
+        limits_hash(request, config),
     ]
     return f"design-{hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]}"
 
 
-def _valid(records: Records, run: str) -> list[Generation]:
-    return [g for g in records.generations(run, 1) if g.valid_by != "none"]
+def _work(
+    request: Request, config: Config, records: Records, run: str, folder: Path, *, train: bool, control: RunControl
+) -> str | None:
+    """Drive the graph to its end and keep the state of the request; why it stopped before, ``None`` at the end."""
+    from .opening import open_design
+
+    records.update_campaign(run, state="running", stop_reason=None)
+    try:
+        with open_design(request, config, run, records, train=train) as services:
+            services.control = control
+            records.put_cycle(Cycle(campaign_id=run, n=1))
+            ended = _drive(run, folder, services)
+    except BaseException as error:
+        state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+        records.update_campaign(run, state=state, stop_reason=f"{type(error).__name__}: {error}"[:1000])
+        raise
+    if not ended:
+        reason = control.drain_reason or "stopped"
+        records.update_campaign(run, state="stopped", stop_reason=reason)
+        return reason
+    found = valid_generations(records, run)
+    records.update_campaign(run, state="complete", stop_reason="answered" if found else "nothing valid")
+    return None
 
 
-def _trials(services: DesignServices, valid: list[Generation]) -> dict[str, Trial]:
-    trainer = services.trainer
-    if trainer is None:
-        return {}
-    ids = [g.candidate_id for g in valid if g.candidate_id]
-    return services.records.get_trials(ids, trainer.task.id, trainer.protocol.hash)
+def _drive(run: str, folder: Path, services: DesignServices) -> bool:
+    """Run the graph from its checkpoint, or from its beginning; whether it came to its end."""
+    thread: RunnableConfig = {"configurable": {"thread_id": run}, "recursion_limit": STEPS}
+    with closing(sqlite3.connect(folder / "checkpoints.db", check_same_thread=False)) as connection:
+        connection.execute("PRAGMA synchronous=NORMAL")
+        graph = design_graph(SqliteSaver(connection))
+        # From its beginning too when it had ended (to be trained now, where it was not before), and when the
+        # checkpoint belongs to other records than these: what is on record is not done again.
+        going_on = graph.get_state(thread).next and services.records.generations(run, 1)
+        entry = None if going_on else WritingState(run=run, cycle=1, batch=0)
+        try:
+            graph.invoke(entry, thread, context=services, durability="sync", control=services.control)
+        except GraphDrained:
+            return False
+    return True
 
 
-def _metric(trial: Trial | None) -> float:
-    return trial.metric if trial is not None and trial.metric is not None else -1.0
+def _is_answered(records: Records, run: str, train: bool) -> bool:
+    """Whether the records hold all that the request asks for."""
+    return records.get_campaign(run).state == "complete" and not (train and _untrained_slots(records, run))
 
 
-def _explain(request: Request, records: Records, run: str, chosen: str | None, trials: dict[str, Trial]) -> Designed:
-    written, valid = records.generations(run, 1), _valid(records, run)
-    key, stored = request.task.id, records.get_campaign(run).limits_hash
-    if chosen is None:
-        verdicts = records.get_verdicts((g.candidate_id for g in written if g.candidate_id), key, stored)
-        reasons = sorted({v.reason for v in verdicts.values()})[:3]
-        text = (
-            f"none of {len(written)} candidates met the request ({'; '.join(reasons)}); "
-            "loosen its limits, or ask with another --seed or --candidates"
-        )
-        return Designed(request, None, None, None, len(written), 0, text)
-    candidate, verdict = records.get_candidate(chosen), records.get_verdict(chosen, key, stored)
-    assert candidate is not None  # the chosen candidate and its verdict were recorded before the choice
-    assert verdict is not None
-    trial, most = trials.get(chosen), request.limits.max_params
-    by = next(g.valid_by for g in valid if g.candidate_id == chosen)
-    text = (
-        f"{candidate.name} for {request.task.dataset}: valid through {verdict.stage} (by {by}), "
-        f"{verdict.params or 0:,} parameters{f' of at most {most:,}' if most else ''}, {verdict.flops or 0:,} FLOPs; "
-        f"{len(valid)} of {len(written)} candidates are valid"
-    )
-    if trial is not None:
-        score = f"{request.task.metric} {trial.metric:.4f}" if trial.metric is not None else f"training {trial.state}"
-        text += f"; {score} under protocol {trial.protocol_hash}"
-    return Designed(request, candidate, verdict, trial, len(written), len(valid), text)
+def _untrained_slots(records: Records, run: str) -> list[int]:
+    """Slots of valid candidates that have no finished trial."""
+    valid = valid_generations(records, run)
+    finished = {key for key, trial in trials_of(records, run, valid).items() if trial.state in FINISHED}
+    return [g.slot for g in valid if g.candidate_id not in finished]

@@ -16,7 +16,7 @@ from ..agents.learner import Learner, tuning_defaults, tuning_turns
 from ..agents.models import ModelUnavailable
 from ..agents.models.batched import Style
 from ..agents.models.factory import ChatModelHandle, open_chat_model
-from ..agents.models.identity import model_identity
+from ..agents.models.identity import NOT_HERE, model_identity
 from ..agents.prompting import chat_prompt
 from ..agents.repair import RepairAgent
 from ..memory.adapters import AdapterStore
@@ -71,7 +71,8 @@ def register_campaign(config: Config, run: str, records: Records) -> Campaign:
     """
     request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
     prepare(request.task.dataset)
-    return _register(config.model_dump(mode="json"), config, run, records, request, chosen)
+    document = config.model_dump(mode="json")
+    return _register(document, config, run, records, request, chosen, len(packaged_corpus()))
 
 
 def register_design(request: Request, config: Config, run: str, records: Records) -> Campaign:
@@ -87,6 +88,7 @@ def _register(
     records: Records,
     request: Request,
     chosen: Protocol,
+    initial_corpus: int = 0,
 ) -> Campaign:
     records.add_task(request.task)
     records.add_protocol(chosen)
@@ -98,7 +100,7 @@ def _register(
             task_id=request.task.id,
             protocol_hash=chosen.hash,
             limits_hash=limits_hash(request, config),
-            initial_corpus=len(packaged_corpus()),
+            initial_corpus=initial_corpus,
             machine=machine() | {"versions": versions(), "model": model_identity(config.model)},
         )
     )
@@ -237,7 +239,7 @@ def _same_model(campaign: Campaign, config: Config) -> None:
         ModelUnavailable: the model that its name stands for is another one now.
     """
     begun, here = campaign.machine.get("model"), model_identity(config.model)
-    if begun is not None and begun != here:
+    if begun not in (None, NOT_HERE, here):
         raise ModelUnavailable(
             f"campaign {campaign.id} was begun with other weights of {config.model.name} ({begun}, now {here}): "
             "bring those back, or start a new campaign"

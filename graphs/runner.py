@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 import threading
 import time
@@ -24,18 +23,17 @@ from ..memory.rows import Campaign
 from ..tools.report import campaign_report, write_report
 from .campaign import CampaignState, campaign_graph
 from .config import Config
+from .locking import CampaignBusy, one_process
 from .opening import open_services
 from .services import SPENT, Event, Services, no_events
+
+__all__ = ["CampaignBusy", "CampaignResult", "report_campaign", "run_campaign"]
 
 HEARTBEAT_S = 2.0
 """Seconds between two entries of the wall clock: the most that a killed process leaves uncounted."""
 
 STEPS = 100_000
 """LangGraph's recursion limit: a campaign ends by its budget, not by the number of its steps."""
-
-
-class CampaignBusy(RuntimeError):
-    """Another process works on this campaign."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +72,16 @@ def run_campaign(
     control = control or RunControl()
     folder = home_folder("campaigns", run)
     with ExitStack() as stack:
-        stack.enter_context(_lock(folder, run))
+        stack.enter_context(one_process(folder, run))
         records.set_budget(run, config.budget.model_dump(mode="json"))
         records.update_campaign(run, state="running", stop_reason=None)
         try:
             services = stack.enter_context(open_services(config, run, records, control=control, notify=notify))
             with _heartbeat(run, services):
                 reason = _drive(run, folder, services)
+        except KeyboardInterrupt:
+            records.update_campaign(run, state="stopped", stop_reason="interrupted at once")
+            raise
         except BaseException as error:
             records.update_campaign(run, state="failed", stop_reason=f"{type(error).__name__}: {error}"[:1000])
             raise
@@ -139,17 +140,6 @@ def _prune(connection: sqlite3.Connection, run: str) -> None:
     with connection:
         for table in ("writes", "checkpoints"):
             connection.execute(f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_id < ({newest})", (run, run))
-
-
-@contextmanager
-def _lock(folder: Path, run: str) -> Iterator[None]:
-    """One process per campaign; the lock dies with its holder."""
-    with (folder / "lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CampaignBusy(f"campaign {run} is being run by another process; stop that one first") from error
-        yield
 
 
 @contextmanager

@@ -126,11 +126,12 @@ def check_tunable_here(config: TuneConfig) -> None:
     if config.optimizer == "paged_adamw_8bit" and find_spec("bitsandbytes") is None:
         raise ImportError(
             "the optimizer paged_adamw_8bit needs bitsandbytes: pip install bitsandbytes, "
-            "or set tuning.optimizer=adamw_torch"
+            "or name another tuning, e.g. --set tuning.epochs=5 --set tuning.optimizer=adamw_torch"
         )
     if config.precision == "bf16" and not _native_bf16(config.device):
         raise ValueError(
-            "this machine computes bfloat16 in emulation, ten times slower than float32; set tuning.precision=fp32"
+            "this machine computes bfloat16 in emulation, ten times slower than float32; name another tuning, e.g. "
+            "--set tuning.epochs=5 --set tuning.precision=fp32"
         )
 
 

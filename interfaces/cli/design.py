@@ -11,9 +11,11 @@ from rich.syntax import Syntax
 from ...memory.records import Records
 from ...tools.requests import parse_request
 from .campaign import DownloadFlag, SetOption
-from .console import INTERRUPTED, JsonFlag, fail, guarded, out, print_json
+from .console import INTERRUPTED, JsonFlag, fail, graceful_stop, guarded, out, print_json
 from .driving import fetch
 from .live import activity
+
+_STOPPED = "interrupted; the same command goes on: what was written and judged is on record"
 
 
 @guarded
@@ -28,6 +30,8 @@ def design(
     as_json: JsonFlag = False,
 ) -> None:
     """Design a network for a request and print it with its verdict. Exit code 1 if no try met the request."""
+    from langgraph.runtime import RunControl
+
     from ...graphs.config import load_config
     from ...graphs.design import run_design
 
@@ -37,13 +41,19 @@ def design(
         fail(f"--out must name a file in a folder that exists, not {to}", as_json=as_json)
     if download:
         fetch(request.task.dataset)
+    control = RunControl()
     doing = "designing and training" if train else "designing"
     try:
-        with Records() as records, activity(f"{doing} for {request.task.dataset}", hidden=as_json):
-            designed = run_design(request, config, records, train=train)
+        with (
+            Records() as records,
+            graceful_stop(control.request_drain),
+            activity(f"{doing} for {request.task.dataset}", hidden=as_json),
+        ):
+            designed = run_design(request, config, records, train=train, control=control)
     except KeyboardInterrupt:
-        message = "interrupted; the same command goes on: what was written and judged is on record"
-        fail(message, as_json=as_json, code=INTERRUPTED)
+        fail(_STOPPED, as_json=as_json, code=INTERRUPTED)
+    if not designed.finished:
+        fail(_STOPPED, as_json=as_json, code=INTERRUPTED)
     if designed.candidate is None:
         fail(designed.explanation, as_json=as_json, code=1)
     if to is not None:

@@ -11,9 +11,17 @@ from pathlib import Path
 
 import psutil
 import pytest
+from netwright.graphs.config import Config
 from netwright.memory.types import RequestLimits, Verdict
 from netwright.sandbox import Limits, Outcome, Sandbox, open_sandbox
-from netwright.tools.execution import SourceRefused, Validator, _verdict, read_source, validation_image
+from netwright.tools.execution import (
+    VALIDATION_LIMITS,
+    SourceRefused,
+    Validator,
+    _verdict,
+    read_source,
+    validation_image,
+)
 from netwright.tools.tasks import task
 
 NETWORKS = sorted((Path(__file__).parent.parent / "data" / "networks").glob("*.py"))
@@ -35,6 +43,10 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def validator(sandbox: Sandbox) -> Validator:
     return Validator(sandbox, LIMITS)
+
+
+def test_the_default_limits_are_those_of_a_campaign() -> None:
+    assert Config().sandbox.validation == VALIDATION_LIMITS
 
 
 def check(verdict: Verdict, stage: str, error_class: str, words: str) -> None:
@@ -93,6 +105,38 @@ def test_a_fault_has_its_line(validator: Validator) -> None:
     check(verdict, "forward", "AttributeError", "feature")
     assert verdict.line is not None
     assert "self.feature(x)" in source.split("\n")[verdict.line - 1]
+
+
+def test_outputs_that_are_not_finite_are_refused(validator: Validator) -> None:
+    for body in ("x = x / 0", "x = x * float('nan')", "x = x.abs().add(1).mul(100).exp().exp()"):
+        source = PLAIN.replace("return self.classifier(", f"{body}\n        return self.classifier(")
+        check(validator.validate(source, DIGITS), "forward", "NonFinite", "inf, nan")
+
+
+def test_an_overflow_that_batch_statistics_take_away_is_none(validator: Validator) -> None:
+    """Weights drawn far too large: evaluation mode overflows, training mode normalises each layer."""
+    layers = "[m for _ in range(30) for m in (nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16))]"
+    source = PLAIN.replace("nn.MaxPool2d(2)", f"*{layers}, nn.MaxPool2d(2)").replace(
+        "        self.classifier = ",
+        "        for p in self.features.parameters():\n"
+        "            nn.init.normal_(p, std=5.0) if p.ndim == 4 else None\n"
+        "        self.classifier = ",
+    )
+    verdict = validator.validate(source, DIGITS)
+    assert verdict.ok, verdict.reason
+    unnormalised = source.replace(", nn.BatchNorm2d(16)", ", nn.Identity()")
+    assert unnormalised != source
+    check(validator.validate(unnormalised, DIGITS), "forward", "NonFinite", "inf, nan")
+
+
+def test_a_gradient_alone_is_learning(validator: Validator) -> None:
+    """LEMUR's networks leave the step to others in places; what counts is that something can be learned."""
+    source = PLAIN.replace("self.optimizer.step()", "pass")
+    assert source != PLAIN
+    assert validator.validate(source, DIGITS).ok
+    check(
+        validator.validate(source.replace("loss.backward()", "pass"), DIGITS), "backward", "NoLearning", "no gradient"
+    )
 
 
 def test_limits_of_the_request(validator: Validator) -> None:

@@ -33,7 +33,7 @@ def run(payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[
 
     Returns:
         ``ok``, ``stage`` (the last one passed, or the one that stopped it), ``error_class``, ``message``,
-        ``line``, ``params``, ``flops`` (of one sample), ``finite`` (are the first logits?), ``seconds``.
+        ``line``, ``params``, ``flops`` (of one sample), ``seconds``.
     """
     started = time.perf_counter()
     check = _Validation(payload, note)
@@ -61,7 +61,7 @@ class _Validation:
         self._in_shape = tuple(payload["in_shape"])
         self._classes = int(payload["classes"])
         self.stage = "parse"
-        self.figures: dict[str, Any] = {"params": None, "flops": None, "finite": None}
+        self.figures: dict[str, Any] = {"params": None, "flops": None}
 
     def run(self) -> None:
         source = self._payload["source"]
@@ -120,10 +120,26 @@ class _Validation:
         net.eval()
         with torch.no_grad():
             logits = contract.check_output(net(images), FORWARD_BATCH, self._classes)
-        self.figures["finite"] = bool(torch.isfinite(logits).all())
         if lazy:
             self._check_budget(count_params(net), final=True)
+        if not torch.isfinite(logits).all():
+            self._check_finite_in_training(net, images)
         self.figures["flops"] = count_flops(net, images)
+
+    def _check_finite_in_training(self, net: nn.Module, images: torch.Tensor) -> None:
+        """Refuse a network whose outputs are infinite or undefined in training mode too.
+
+        Without its batch statistics an untrained network can overflow although it would train well, so that
+        evaluation mode alone decides nothing.
+        """
+        net.train()
+        with torch.no_grad():
+            logits = contract.check_output(net(images), FORWARD_BATCH, self._classes)
+        net.eval()
+        if not torch.isfinite(logits).all():
+            raise candidate.Rejected(
+                "NonFinite", "forward() gives infinite or undefined outputs (inf, nan) on standard-normal images"
+            )
 
     def _backward(self, made: contract.Contract, net: nn.Module, prm: dict[str, Any]) -> None:
         count = LEARN_BATCH * LEARN_BATCHES
