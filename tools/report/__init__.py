@@ -2,7 +2,6 @@
 
 from .build import campaign_report
 from .html import ReportFiles, report_html, report_json, write_report
-from .machine import describe_machine
 from .model import CampaignReport, CycleReport
 from .table import report_table
 
@@ -11,7 +10,6 @@ __all__ = [
     "CycleReport",
     "ReportFiles",
     "campaign_report",
-    "describe_machine",
     "report_html",
     "report_json",
     "report_table",

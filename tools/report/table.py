@@ -16,7 +16,7 @@ _COLUMNS = (
     "clean\nrepair",
     "trained",
     "mean",
-    "median\nbest",
+    "med.\nbest",
     "≥ thr.",
     "novel\nadm.",
     "corpus",
@@ -32,6 +32,7 @@ def report_table(report: CampaignReport) -> Table:
         caption=Text("per cent, with 95 % intervals; valid: as written, after clean-up, after repair"),
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
+        show_edge=False,
     )
     for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
@@ -61,4 +62,4 @@ def _cells(cycle: CycleReport) -> list[str]:
 def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
     if value is None or low is None or high is None:
         return percent(value)
-    return f"{percent(value)}\n{percent(low)}–{percent(high)}"
+    return f"{percent(value)}\n{100 * low:.0f}–{100 * high:.0f}"
