@@ -25,14 +25,19 @@ class Judge:
         return Verdict(ok=True, stage="backward", params=1) if "good" in source else INVALID
 
 
+def register(records: Records) -> None:
+    """A campaign with an open first cycle."""
+    digits, chosen = task("digits"), protocol("digits-1ep")
+    records.add_task(digits)
+    records.add_protocol(chosen)
+    records.create_campaign(Campaign(id="c", task_id=digits.id, protocol_hash=chosen.hash))
+    records.put_cycle(Cycle(campaign_id="c", n=1))
+
+
 @pytest.fixture
 def records() -> Iterator[Records]:
     with Records() as opened:
-        digits, chosen = task("digits"), protocol("digits-1ep")
-        opened.add_task(digits)
-        opened.add_protocol(chosen)
-        opened.create_campaign(Campaign(id="c", task_id=digits.id, protocol_hash=chosen.hash))
-        opened.put_cycle(Cycle(campaign_id="c", n=1))
+        register(opened)
         opened.put_generations(
             Generation(campaign_id="c", cycle=1, slot=n, answer=f"```python\nx = {n}\n```", prompt="p", tokens_out=2)
             for n in range(SLOTS)
@@ -66,11 +71,7 @@ def test_a_round_cut_in_two_goes_on_as_it_was_begun(records, monkeypatch, tmp_pa
     assert {try_no for _, try_no, _ in whole} == {1, 2}
 
     with Records(f"sqlite:///{tmp_path / 'again.db'}") as again:
-        digits, chosen = task("digits"), protocol("digits-1ep")
-        again.add_task(digits)
-        again.add_protocol(chosen)
-        again.create_campaign(Campaign(id="c", task_id=digits.id, protocol_hash=chosen.hash))
-        again.put_cycle(Cycle(campaign_id="c", n=1))
+        register(again)
         again.put_generations(
             g.model_copy(update={"raw_candidate_id": None, "cleaned_candidate_id": None, "candidate_id": None,
                                  "valid_by": "none", "repair_tries": 0})
