@@ -105,6 +105,9 @@ class RepairAgent:
             prompts = [self._prompt(g, v, attempt) for g, v in zip(chunk, verdicts, strict=True)]
             seed = derive_seed(self.seed, "repair", cycle, slots.start, attempt, start)
             answers = ask(self.model, prompts, seed)
+            # In the order of the slots, before branches race: the first record of a program names its parent.
+            for generation, answer in zip(chunk, answers, strict=True):
+                self._rewritten(answer.text, generation)
             rows = [
                 RepairAttempt(
                     campaign_id=run,
@@ -162,9 +165,8 @@ class RepairAgent:
         return verdict
 
     def _judge_attempt(self, generation: Generation, attempt: RepairAttempt) -> Verdict:
-        cleaned = clean(attempt.answer or "").source
-        candidate = self._candidate(cleaned, parent=generation.candidate_id)
-        verdict = self._validate(candidate) if cleaned.strip() else self._no_code(candidate)
+        candidate = self._rewritten(attempt.answer or "", generation)
+        verdict = self._validate(candidate) if candidate.source.strip() else self._no_code(candidate)
         # The generation first: were the attempt closed before it, a crash between the two would lose the repair.
         changes: dict[str, object] = {"repair_tries": attempt.try_no}
         if generation.valid_by == "none":
@@ -178,6 +180,10 @@ class RepairAgent:
         if generation is None:
             raise LookupError(f"run {run} has no answer for cycle {cycle}, slot {slot}")
         return generation
+
+    def _rewritten(self, answer: str, generation: Generation) -> Candidate:
+        """The candidate that a repair round made of a generation's newest one."""
+        return self._candidate(clean(answer).source, parent=generation.candidate_id)
 
     def _candidate(self, source: str, parent: str | None = None) -> Candidate:
         candidate = Candidate(source=source, origin="llm-", parents=(parent,) if parent else ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from netwright.agents.models.factory import ChatModelHandle
@@ -112,3 +113,18 @@ def test_what_is_written_counts_once(records):
     records.put_generations(rows)
     campaign = records.get_campaign("c")
     assert (campaign.candidates, campaign.tokens) == (SLOTS, 2 * SLOTS)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_parent_of_a_text_that_two_slots_came_to_does_not_hang_on_which_was_judged_first(records, order):
+    repairer = agent(records)
+    same = ScriptedChatModel.of(["```python\nclass Net: n = 0  # good\n```"] * SLOTS)
+    repairer.model = replace(repairer.model, model=same)
+    judge_all(repairer)
+    parent = records.get_generation("c", 1, 0).candidate_id
+    repairer.rewrite("c", 1, range(2), 1)
+    for slot in order:
+        assert repairer.judge("c", 1, slot).ok
+    ids = {g.candidate_id for g in records.generations("c", 1)[:2]}
+    assert len(ids) == 1
+    assert records.get_candidate(*ids).parents == (parent,)
