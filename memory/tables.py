@@ -126,6 +126,7 @@ verdicts = Table(
     Column("params", BigInteger),
     Column("flops", BigInteger),
     Column("seconds", Float, nullable=False),
+    Column("figures", JSON, nullable=False, server_default="{}"),
 )
 
 trials = Table(
@@ -142,6 +143,7 @@ trials = Table(
     Column("cpu_s", Float, nullable=False),
     Column("wall_s", Float, nullable=False),
     Column("peak_mb", Float),
+    Column("setting", JSON, nullable=False, server_default="{}"),
     Column("attempts", Integer, nullable=False),
     Column("updated", UtcTime, nullable=False),
 )

@@ -61,6 +61,9 @@ class Request(Frozen):
     text: str = ""
 
 
+Precision = Literal["fp32", "bf16", "auto"]
+
+
 class Protocol(Frozen):
     """How a candidate is trained and measured. Results compare only under equal :attr:`hash`."""
 
@@ -74,11 +77,23 @@ class Protocol(Frozen):
     train_limit: int | None = Field(default=None, ge=1, description="use only the first N shuffled samples")
     test_limit: int | None = Field(default=None, ge=1)
     time_limit_s: float = Field(default=120.0, gt=0, description="CPU seconds of one trial")
+    precision: Precision = Field(
+        default="fp32", description="auto: bf16 and channels_last where the machine gains; the trial says what it was"
+    )
+    rungs: tuple[int, ...] = Field(
+        default=(), description="training samples of successive halving before the whole training; empty: none"
+    )
+    prm: dict[str, float | int] = Field(
+        default_factory=dict, description="values of further hyperparameters that a network supports (dropout, ...)"
+    )
 
     @property
     def hash(self) -> str:
-        """Twelve hex digits over every field."""
-        text = json.dumps(self.model_dump(), sort_keys=True)
+        """Twelve hex digits over every field. Fields that came later count only where they are set, so that an
+        older record keeps its hash."""
+        added = {"precision": "fp32", "rungs": (), "prm": {}}
+        fields = {key: value for key, value in self.model_dump().items() if key not in added or value != added[key]}
+        text = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -135,6 +150,7 @@ class Verdict(Frozen):
         line: line of the candidate's source, where known.
         params: trainable and frozen parameters.
         flops: multiply-adds times two of one forward pass of one sample (torch's counter).
+        figures: static figures of the network, by name: depth, counts of layers, flags.
     """
 
     ok: bool
@@ -145,6 +161,7 @@ class Verdict(Frozen):
     params: int | None = None
     flops: int | None = None
     seconds: float = 0.0
+    figures: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def reason(self) -> str:
@@ -162,6 +179,7 @@ class Trial(Frozen):
         metric: final value of the task's metric in [0, 1]; ``None`` unless ``state == "complete"``.
         epochs: one dict per epoch, e.g. ``{"epoch": 1, "accuracy": .91, "train_loss": .4, "seconds": 1.2}``.
         cpu_s, wall_s: seconds; peak_mb: MiB.
+        setting: how it was run where the protocol leaves that open: device, precision, memory layout.
     """
 
     candidate_id: str
@@ -175,3 +193,4 @@ class Trial(Frozen):
     cpu_s: float = 0.0
     wall_s: float = 0.0
     peak_mb: float | None = None
+    setting: dict[str, Any] = Field(default_factory=dict)
