@@ -14,10 +14,10 @@ KEY := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(KEY)
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo test test-slow test-kill test-wheel bench-corpus lint format docs lock clean
+.PHONY: help setup system develop demo test test-slow test-sandbox test-kill test-wheel test-fuzz bench-corpus bench-validation lint format docs lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: system $(STAMP) develop ## make the environment in .venv (again: at once, if nothing changed)
 
@@ -60,14 +60,24 @@ test: setup ## the tests (without the slow, kill and wheel ones)
 test-slow: setup ## tests that take minutes
 	$(PYTEST) -m slow --timeout 3600
 
+test-sandbox: setup ## contract and attack suites on bubblewrap and docker (installs and starts Docker where absent)
+	tests/start_dockerd.sh
+	$(PYTEST) tests/sandbox -m "not slow and not kill and not wheel and not fuzz" --timeout 900
+
 test-kill: setup ## kill a campaign at random moments, resume it, compare
 	$(PYTEST) -m kill --timeout 3600
 
 test-wheel: setup ## build the wheel, install it into a fresh environment, run the doctor
 	$(PYTEST) -m wheel --timeout 900
 
+test-fuzz: setup ## ten thousand hostile inputs through validate: a verdict for each, nothing left behind
+	$(PYTEST) -m fuzz -s --timeout 3600
+
 bench-corpus: setup ## train a sample of the embedded model's corpus: how good is what it learned from?
 	$(PY) benchmarks/corpus_accuracy.py
+
+bench-validation: setup ## validations per second: a warm worker against a new process or sandbox per candidate
+	$(PY) benchmarks/validation.py
 
 lint: setup ## ruff and mypy
 	$(PY) -m ruff check .

@@ -11,6 +11,7 @@ from ..memory.records import Records, RecordsError
 from ..memory.rows import Admission, Generation
 from ..memory.trial_records import FINISHED
 from ..memory.types import Protocol, Task, Trial
+from ..tools.rungs import next_round, rungs_of
 from ..tools.training import Evaluator
 
 
@@ -22,6 +23,7 @@ class EvaluatorAgent:
         corpus_index: its signatures; grows with what is admitted.
         threshold: least metric for admission.
         workers: trials that run at the same time.
+        halving: train on the protocol's rungs first; without it every candidate is trained whole.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class EvaluatorAgent:
         corpus_index: NoveltyIndex,
         threshold: float,
         workers: int,
+        halving: bool = True,
     ) -> None:
         self.records = records
         self.evaluator = evaluator
@@ -42,6 +45,7 @@ class EvaluatorAgent:
         self.corpus = corpus
         self.corpus_index = corpus_index
         self.threshold = threshold
+        self.rungs = rungs_of(protocol) if halving else (protocol,)
         # A trial is claimed only when a worker is free for it, so that "running" means running.
         self._room = threading.BoundedSemaphore(workers)
 
@@ -84,11 +88,19 @@ class EvaluatorAgent:
         return [g for g in self.records.generations(run, cycle) if g.novel]
 
     def untrained_slots(self, run: str, cycle: int) -> list[int]:
-        """Slots whose novel candidate has no finished trial yet."""
+        """Slots whose novel candidate is to be trained next: on the lowest rung that is not finished, or whole.
+
+        Candidates that a finished rung stopped are written down as pruned first.
+        """
         novel = self.novel(run, cycle)
-        trials = self._trials(novel)
-        finished = {key for key, trial in trials.items() if trial.state in FINISHED}
-        return [g.slot for g in novel if g.candidate_id not in finished]
+        first = {g.candidate_id: g.slot for g in reversed(novel) if g.candidate_id}
+        ids = sorted(first, key=first.__getitem__)
+        due = next_round(ids, self.protocol, lambda rung: self.records.get_trials(ids, self.task.id, rung.hash))
+        for trial in due.ended:
+            if self.records.start_trial(trial.candidate_id, self.task.id, self.protocol.hash).state == "running":
+                self._finish(trial)
+        waiting = set(due.ids)
+        return [g.slot for g in novel if g.candidate_id in waiting]
 
     def train(self, run: str, cycle: int, slot: int, stopping: Callable[[], bool] = lambda: False) -> Trial | None:
         """Train one slot's candidate, unless its trial is finished already; the finished trial.
@@ -105,10 +117,13 @@ class EvaluatorAgent:
         with self._room:
             if stopping():
                 return None
-            trial = self.records.start_trial(candidate.id, self.task.id, self.protocol.hash)
-            if trial.state != "running":
-                return trial
-            return self._finish(self.evaluator.train(candidate.source, self.task, self.protocol))
+            for rung in self.rungs:
+                # The first that is not finished: a candidate comes here again only if it survived those before.
+                self.records.add_protocol(rung)
+                trial = self.records.start_trial(candidate.id, self.task.id, rung.hash)
+                if trial.state == "running":
+                    return self._finish(self.evaluator.train(candidate.source, self.task, rung))
+            return trial
 
     def _finish(self, trial: Trial) -> Trial:
         """Store a trial's end. Where another campaign on the same records was faster, its end stands."""

@@ -1,8 +1,8 @@
 """Put what was measured into the documents: ``python benchmarks/publish.py [--demo REPORT --ablation REPORT]``.
 
 Everything comes from files in ``docs/reports``: the training reports of the embedded model, the accuracy of its
-corpus, and the cycles of the demo with and without tuning, which ``--demo`` and ``--ablation`` take over from a
-campaign's ``report.json``. Nothing is typed by hand.
+corpus, the speed of validation, and the cycles of the demo with and without tuning, which ``--demo`` and
+``--ablation`` take over from a campaign's ``report.json``. Nothing is typed by hand.
 """
 
 from __future__ import annotations
@@ -95,6 +95,25 @@ def campaign_table(document: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def speed_text(document: dict[str, Any]) -> str:
+    """Validations per second of each side, and how many times as fast a warm worker is."""
+
+    def middle(values: dict[str, float], digits: int) -> str:
+        return f"{values['median']:.{digits}f} ({values['least']:.{digits}f}–{values['most']:.{digits}f})"
+
+    lines = ["| side | validations per second |", "|---|---|"]
+    lines += [f"| {row['side']} | {middle(row['per_s'], 2)} |" for row in document["sides"]]
+    lines += ["", "| side | against | times as fast |", "|---|---|---|"]
+    lines += [f"| {row['side']} | {row['against']} | {middle(row['ratio'], 1)} |" for row in document["ratios"]]
+    lines += [
+        "",
+        f"{len(document['candidates'])} hand-written and generated networks for {document['dataset']}, one at a time, "
+        f"one thread, the sides in turn at each candidate; median (least–most) of {document['rounds']} rounds. "
+        f"Machine: {document['machine']['cores']} cores, {document['machine']['cpu']}.",
+    ]
+    return "\n".join(lines)
+
+
 def demo_text(demo: dict[str, Any], ablation: dict[str, Any]) -> str:
     """The README's figures: the demo, and the first and last cycle of the same seed without tuning."""
     first, last = ablation["cycles"][0], ablation["cycles"][-1]
@@ -126,6 +145,8 @@ def main() -> None:
     demo, ablation = (json.loads(path.read_text(encoding="utf-8")) for path in kept.values())
     between(ROOT / "README.md", "demo table", demo_text(demo, ablation))
     between(ROOT / "docs" / "campaigns.md", "ablation", campaign_table(ablation))
+    speed = json.loads((REPORTS / "validation-speed.json").read_text(encoding="utf-8"))
+    between(ROOT / "docs" / "sandbox.md", "validation speed", speed_text(speed))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..agents.models import ModelConfig
-from ..sandbox.protocol import Limits
+from ..memory.types import Precision
+from ..sandbox import DockerOptions, Limits, backend_order
+from ..tools.devices import GPU_MEMORY_MB, TRAINING_MEMORY_MB, DeviceChoice
 from ..tools.finetuning import TuneConfig
 from ..tools.generators.headers import ANY, STYLES
+
+BackendName = Literal["bubblewrap", "docker", "process"]
 
 
 class Settings(BaseModel):
@@ -73,6 +77,10 @@ class ProtocolSettings(Settings):
     batch: int | None = Field(default=None, ge=1)
     lr: float | None = Field(default=None, gt=0)
     momentum: float | None = Field(default=None, ge=0)
+    transform: str | None = Field(default=None, description="name or spec of the images' transform")
+    precision: Precision | None = Field(default=None, description="fp32, bf16 or auto")
+    rungs: tuple[int, ...] | None = Field(default=None, description="samples of each round of successive halving")
+    prm: dict[str, float | int] | None = Field(default=None, description="further hyperparameters, e.g. dropout")
     seed: int | None = None
     train_limit: int | None = Field(default=None, ge=1)
     test_limit: int | None = Field(default=None, ge=1)
@@ -91,9 +99,25 @@ class Budget(Settings):
 class SandboxSettings(Settings):
     """Where untrusted code runs. ``process`` is no security boundary."""
 
-    backend: Literal["bubblewrap", "process"] = "bubblewrap"
+    backend: BackendName | tuple[BackendName, ...] = Field(
+        default="bubblewrap", description="a name, or several to try in order: the first that runs here is taken"
+    )
     workers: int | None = Field(default=None, ge=1, description="null: one per core")
     validation: Limits = Limits(wall_s=60, cpu_s=20)
+    docker: DockerOptions = DockerOptions()
+
+    @model_validator(mode="after")
+    def _order_makes_sense(self) -> Self:
+        backend_order(self.backend)
+        return self
+
+
+class EvaluationSettings(Settings):
+    """Where networks are trained, and with how much memory."""
+
+    device: DeviceChoice = Field(default="auto", description="auto: GPUs where there are any, else the CPU")
+    memory_mb: int = Field(default=TRAINING_MEMORY_MB, ge=256, description="MiB of memory of one training")
+    gpu_memory_mb: int = Field(default=GPU_MEMORY_MB, ge=256, description="MiB of GPU memory of one training")
 
 
 class Config(Settings):
@@ -105,6 +129,7 @@ class Config(Settings):
     protocol: ProtocolSettings = ProtocolSettings()
     budget: Budget = Budget()
     sandbox: SandboxSettings = SandboxSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
 
 
 class ConfigError(ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,13 +28,14 @@ from ..memory.rows import Campaign
 from ..memory.types import Protocol, Request, RequestLimits
 from ..sandbox import open_sandbox
 from ..tools.datasets import prepare
+from ..tools.devices import CPU, Device, find_devices
 from ..tools.execution import Validator, validation_image
 from ..tools.finetuning import TuningPair, check_tunable_here
 from ..tools.pretraining.pipeline import packaged_corpus
 from ..tools.pretraining.report import machine, versions
-from ..tools.protocols import default_protocol, protocol
+from ..tools.protocols import check_fits, default_protocol, protocol
 from ..tools.tasks import task_info
-from ..tools.training import Evaluator, evaluation_image
+from ..tools.training import Evaluator, evaluation_image, seen_task
 from .config import Config
 from .design import DesignServices
 from .services import Event, Services, no_events
@@ -50,14 +51,25 @@ def campaign_request(config: Config) -> Request:
 def chosen_protocol(config: Config, dataset: str) -> Protocol:
     """The protocol that the configuration names, or the data set's own, with the configuration's overrides."""
     changes = config.protocol.model_dump(exclude={"name"}, exclude_none=True)
-    return protocol(config.protocol.name or default_protocol(dataset).name, **changes)
+    chosen = protocol(config.protocol.name or default_protocol(dataset).name, **changes)
+    check_fits(chosen, task_info(dataset))
+    return chosen
+
+
+def seen_request(request: Request, chosen: Protocol) -> Request:
+    """The request as a network has to meet it: with images of the shape that the protocol's transform makes."""
+    return request.model_copy(update={"task": seen_task(request.task, chosen)})
 
 
 def limits_hash(request: Request, config: Config) -> str:
-    """Twelve hex digits over what a verdict depends on beside candidate and task: the request's limits and the
-    sandbox's."""
+    """Twelve hex digits over what a verdict depends on beside candidate and task: the request's limits, the
+    sandbox's, and the images' shape where a transform changes it."""
     sandbox = {"backend": config.sandbox.backend, **config.sandbox.validation.model_dump()}
-    text = json.dumps([request.limits.model_dump(), sandbox], sort_keys=True)
+    parts: list[Any] = [request.limits.model_dump(), sandbox]
+    seen = seen_task(request.task, chosen_protocol(config, request.task.dataset))
+    if seen != request.task:
+        parts.append(seen.in_shape)
+    text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -128,8 +140,10 @@ def open_services(
     threshold = settings.threshold if settings.threshold is not None else task_info(settings.dataset).threshold
     corpus = Corpus(records, ((p.header.render(), p.source) for p in packaged_corpus()))
     index = corpus.index(run, 0, home_folder("novelty") / "initial-corpus.npz")
-    image = evaluation_image([request.task.dataset])
-    with open_sandbox(config.sandbox.backend, image, workers=config.sandbox.workers) as sandbox:
+    devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb)
+    image = evaluation_image([request.task.dataset], transforms=[chosen.transform], devices=devices)
+    place = config.sandbox
+    with open_sandbox(place.backend, image, workers=_workers(config, devices), docker=place.docker) as sandbox:
         validator = Validator(sandbox, limits=config.sandbox.validation)
         agents = _designer_and_repairer(config, model, records, validator, request, chosen)
         yield Services(
@@ -138,15 +152,22 @@ def open_services(
             designer=agents[0],
             repairer=agents[1],
             evaluator=EvaluatorAgent(
-                records, Evaluator(sandbox), request.task, chosen, corpus, index, threshold, sandbox.workers
+                records,
+                Evaluator(sandbox, config.evaluation.memory_mb, devices),
+                request.task,
+                chosen,
+                corpus,
+                index,
+                threshold,
+                sandbox.workers,
             ),
             learner=Learner(
                 model,
                 records,
                 AdapterStore(records, run),
                 corpus,
-                request,
-                _replay(request, model.style),
+                seen_request(request, chosen),
+                _replay(seen_request(request, chosen), model.style),
                 tuning,
                 seed=seed,
                 limits_hash=key,
@@ -158,6 +179,12 @@ def open_services(
         )
 
 
+def _workers(config: Config, devices: Sequence[Device]) -> int | None:
+    """Workers of the sandbox: as configured, else one for each place on the GPUs, else (``None``) one for each core."""
+    rooms = [device.room for device in devices if device.room is not None]
+    return config.sandbox.workers or (sum(rooms) if rooms else None)
+
+
 def _designer_and_repairer(
     config: Config,
     model: ChatModelHandle,
@@ -166,11 +193,11 @@ def _designer_and_repairer(
     request: Request,
     chosen: Protocol,
 ) -> tuple[Designer, RepairAgent]:
-    settings = config.campaign
+    settings, seen = config.campaign, seen_request(request, chosen)
     designer = Designer(
         model,
         records,
-        request,
+        seen,
         seed=settings.seed,
         size=settings.candidates,
         style=settings.style,
@@ -182,7 +209,7 @@ def _designer_and_repairer(
         model,
         records,
         validator,
-        request,
+        seen,
         seed=settings.seed,
         limits_hash=limits_hash(request, config),
         max_tries=settings.repair_tries,
@@ -199,21 +226,26 @@ def open_design(
     if train:
         prepare(dataset)
     register_design(request, config, run, records)
-    image = evaluation_image([dataset]) if train else validation_image()
-    with open_sandbox(config.sandbox.backend, image, workers=config.sandbox.workers) as sandbox:
+    chosen = chosen_protocol(config, dataset)
+    devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb) if train else [CPU]
+    image = validation_image()
+    if train:
+        image = evaluation_image([dataset], transforms=[chosen.transform], devices=devices)
+    place = config.sandbox
+    with open_sandbox(place.backend, image, workers=_workers(config, devices), docker=place.docker) as sandbox:
         validator = Validator(sandbox, limits=config.sandbox.validation)
         model = open_chat_model(config.model)
-        chosen = chosen_protocol(config, dataset)
         designer, repairer = _designer_and_repairer(config, model, records, validator, request, chosen)
         trainer = EvaluatorAgent(
             records,
-            Evaluator(sandbox),
+            Evaluator(sandbox, config.evaluation.memory_mb, devices),
             request.task,
             chosen,
             Corpus(records),
             NoveltyIndex(),
             task_info(dataset).threshold,
             sandbox.workers,
+            halving=False,  # a request asks for few candidates, and for the answer the whole training counts
         )
         yield DesignServices(config, records, designer, repairer, trainer if train else None)
 

@@ -1,4 +1,4 @@
-"""Compile the system call filter of the bubblewrap backend to the ``*.bpf`` files beside this module.
+"""Compile the system call filter of a job to the ``*.bpf`` files beside this module.
 
 Run ``python -m netwright.sandbox.build_seccomp`` after a change; a test compares the files with the table.
 The filter refuses what a candidate does not need and what has been a way out of sandboxes: new namespaces
@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import struct
 from pathlib import Path
+from typing import Any
 
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _LOAD, _JUMP_EQUAL, _JUMP_ABOVE_OR_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -150,6 +151,34 @@ def compile_filter(machine: str) -> bytes:
         if number is not None:
             program += [_op(_JUMP_EQUAL, number, 0, 1), _refuse(errno.EPERM)]
     return b"".join([*program, _op(_RETURN, _ALLOW)])
+
+
+_WORKER_NEEDS = ("mount",)
+_WORKER_NAMESPACES = 0x38020000  # user, process, IPC and mount: what a worker gives each job (see inside.jail)
+
+
+def container_profile(machine: str) -> dict[str, Any]:
+    """The same table as Docker's JSON, for a container's worker.
+
+    It allows what the worker needs to lock a job in: mounts, and those new namespaces that it makes for each
+    job. The jobs themselves go under :func:`compile_filter` as well, and of two filters the stricter decides.
+    """
+    refused = [name for name in _EPERM if name not in _WORKER_NEEDS]
+    rules = [_rule(refused, errno.EPERM), _rule(["clone3"], errno.ENOSYS)]
+    for bit in (1 << shift for shift in range(32)):
+        if bit & _NAMESPACES & ~_WORKER_NAMESPACES:
+            flag = {"index": 0, "value": bit, "valueTwo": bit, "op": "SCMP_CMP_MASKED_EQ"}
+            rules.append(_rule(["clone"], errno.EPERM, flag))
+    rules.append(
+        _rule(["socket", "socketpair"], errno.EAFNOSUPPORT, {"index": 0, "value": _AF_UNIX, "op": "SCMP_CMP_NE"})
+    )
+    rules.append(_rule(["prlimit64"], errno.EPERM, {"index": 0, "value": 0, "op": "SCMP_CMP_NE"}))
+    architecture = f"SCMP_ARCH_{machine.upper()}"
+    return {"defaultAction": "SCMP_ACT_ALLOW", "architectures": [architecture], "syscalls": rules}
+
+
+def _rule(names: list[str], code: int, *arguments: dict[str, Any]) -> dict[str, Any]:
+    return {"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": code, "args": list(arguments)}
 
 
 def path_of(machine: str) -> Path:

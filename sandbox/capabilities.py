@@ -9,13 +9,13 @@ import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
-from . import bubblewrap
+from . import bubblewrap, walls
 from .process import ProcessSandbox
-from .protocol import Job, Limits, SandboxUnavailable, WorkerImage
+from .protocol import Job, Limits, Sandbox, SandboxUnavailable, WorkerImage
 
 _WALL_S, _CPU_S = 0.3, 0.1
 _MEMORY_MIB, _PROCESSES, _SCRATCH_MIB = 64, 8, 8
@@ -55,10 +55,10 @@ def capabilities() -> list[Capability]:
         image = WorkerImage(Path(folder), preload=())
         try:
             with bubblewrap.BubblewrapSandbox(image, workers=1) as sandbox:
-                walls = _walls(sandbox)
+                found = look_around(sandbox)
         except SandboxUnavailable as error:
-            walls = _none(str(error))
-        return [program, *walls, _process_backend(image)]
+            found = _none(str(error))
+        return [program, *found, _process_backend(image)]
 
 
 def _program() -> Capability:
@@ -102,29 +102,44 @@ def _try(sandbox: Any, handler: str, payload: dict[str, Any] | None = None, **li
     return sandbox.run(Job(handler=f"self_check.{handler}", payload=payload or {}, limits=Limits(**bounds)))
 
 
-def _walls(sandbox: bubblewrap.BubblewrapSandbox) -> list[Capability]:
+class Probed(Sandbox, Protocol):
+    """What an isolating backend tells about itself."""
+
+    @property
+    def control_groups(self) -> int | None: ...
+
+    @property
+    def variables(self) -> set[str]: ...
+
+    def processes(self) -> list[int]: ...
+
+    def given(self, what: str) -> set[str]: ...
+
+
+def look_around(sandbox: Probed) -> list[Capability]:
+    """Every wall and limit of an open isolating sandbox, tried out by small jobs."""
     seen = _try(sandbox, "probe").result
     again = _try(sandbox, "probe").result
+    # Before the limits are tried: a container is replaced after each that is reached.
+    interfaces, variables, groups = sandbox.given("interfaces"), sandbox.variables, sandbox.control_groups
     identities = sorted({user for pid in sandbox.processes() if (user := _user(pid)) is not None})
     crowd = _try(sandbox, "crowd", {"wanted": 4 * _PROCESSES}, processes=_PROCESSES).result
     hoard = _try(sandbox, "hoard", {"mib": 4 * _MEMORY_MIB}, memory_mb=_MEMORY_MIB)
     cpu = _try(sandbox, "spin", cpu_s=_CPU_S)
     wall = _try(sandbox, "spin", wall_s=_WALL_S)
-    groups = sandbox.control_groups
-    outside = set(seen["writable"]) - {"/scratch", "/tmp", "/dev/shm"}
+    outside = set(seen["writable"]) - walls.OWN_PLACES
     found = {
-        "user namespaces": (True, "bubblewrap starts, and each job makes its own below"),
+        "user namespaces": (True, f"{sandbox.name} starts, and each job makes its own below"),
         "unprivileged user": (
-            0 not in identities and seen["uid"] != 0,
-            f"outside user {', '.join(map(str, identities))}, inside {seen['uid']}",
+            0 not in identities and seen["uid"] != 0 and seen["capabilities"] == 0,
+            f"outside user {', '.join(map(str, identities))}, inside {seen['uid']}, no capabilities",
         ),
         "network namespace": (
-            sandbox.given("interfaces") <= {"lo"} and seen["internet_socket"] != "allowed",
-            f"interfaces: {', '.join(sorted(sandbox.given('interfaces')))}; "
-            f"an internet socket: {seen['internet_socket']}",
+            interfaces == {"lo"} and seen["internet_socket"] != "allowed",
+            f"interfaces: {', '.join(sorted(interfaces))}; an internet socket: {seen['internet_socket']}",
         ),
         "clean environment": (
-            not set(os.environ) & set(seen["environment"]) - sandbox.variables,
+            not set(os.environ) & set(seen["environment"]) - variables,
             f"{len(seen['environment'])} fixed variables, none inherited",
         ),
         "read-only system": (not outside, f"writable: {', '.join(seen['writable'])}"),

@@ -15,6 +15,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .inside.group import MemoryGroup
+
 _PREFIX = "netwright-"
 _CONTROLLERS = ("memory", "pids")
 _MIB = 1 << 20
@@ -65,15 +67,12 @@ class Group:
                 path.rmdir()
 
     def resident_mib(self) -> float:
-        """MiB of anonymous and shared memory in the group: what cannot be dropped, as cached files can."""
-        names = ("anon", "shmem") if self.version == 2 else ("rss", "shmem")
-        fields = _fields(self.paths["memory"] / "memory.stat")
-        return sum(fields.get(name, 0) for name in names) / _MIB
+        """MiB of memory in the group that cannot be dropped."""
+        return MemoryGroup(self.version, self.paths["memory"]).resident_mib()
 
     def kills(self) -> int:
         """How often the kernel killed a process of the group because its memory limit was reached."""
-        name = "memory.events" if self.version == 2 else "memory.oom_control"
-        return _fields(self.paths["memory"] / name).get("oom_kill", 0)
+        return MemoryGroup(self.version, self.paths["memory"]).kills()
 
 
 def _write_patiently(path: Path, text: str) -> None:
@@ -165,12 +164,3 @@ def _sweep(parent: Path) -> None:
                 folder.rmdir()
             except OSError:
                 continue  # still in use or not ours: it does no harm
-
-
-def _fields(path: Path) -> dict[str, int]:
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return {}
-    pairs = (line.split() for line in lines)
-    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}

@@ -9,12 +9,19 @@ from __future__ import annotations
 import site
 import sys
 import sysconfig
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 OWN = ("inside", "handlers")
 INSIDE = Path(__file__).with_name("inside")
 _SYSTEM = Path("/usr")
+LINKED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+"""Folders that are links into /usr on today's systems, and folders of their own on older ones."""
+SHOWN = ("/etc/ld.so.cache", "/etc/alternatives")
+"""What the dynamic linker and Debian's links need, where it exists."""
+WORKER = "import sys; sys.path.insert(0, '/netwright'); from inside.main import main; main()"
+"""The worker's program, given the folders of a :class:`Layout`."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,12 @@ def seen(path: Path, folders: dict[str, Path]) -> str:
         if _below(path, folder):
             return str(Path("/netwright") / name / path.relative_to(folder))
     return str(path)
+
+
+def hidden_inside(hidden: Iterable[Path], folders: dict[str, Path]) -> list[str]:
+    """Where folders that jobs must not see would be seen inside; without those of which nothing is shown."""
+    places = [seen(folder.resolve(), folders) for folder in hidden if folder.is_dir()]
+    return [place for place in places if place.startswith(("/usr/", "/netwright/"))]
 
 
 def _below(path: Path, folder: Path) -> bool:

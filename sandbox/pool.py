@@ -13,7 +13,8 @@ from typing import Self
 
 from .inside import wire
 from .protocol import Failure, Job, Outcome, SandboxUnavailable, WorkerImage
-from .worker import Plan, Worker, WorkerGone
+from .vessel import Vessel
+from .worker import Worker, WorkerGone
 
 
 class WorkerPool(ABC):
@@ -57,8 +58,12 @@ class WorkerPool(ABC):
             raise
 
     @abstractmethod
-    def _plan(self, slot: int) -> Plan:
-        """How to start the worker of a slot (0 to ``workers`` - 1)."""
+    def _vessel(self, slot: int) -> Vessel:
+        """Start what the worker of a slot (0 to ``workers`` - 1) runs in."""
+
+    def _is_spent(self, worker: Worker, outcome: Outcome) -> bool:
+        """Is a worker to be replaced although it could go on?"""
+        return False
 
     def _explain(self, message: str) -> str:
         """A failed start as advice."""
@@ -85,9 +90,12 @@ class WorkerPool(ABC):
         try:
             if self._closed:
                 raise RuntimeError(f"the {self.name} sandbox is closed")
-            if worker is None:
-                worker = self._start(slot)
-            return worker.run(job, payload)
+            if worker is None or not worker.readiness:
+                worker = self._start(slot, worker)
+            outcome = worker.run(job, payload)
+            if self._is_spent(worker, outcome):
+                worker = self._renew(slot)
+            return outcome
         except WorkerGone as error:
             self._discard(slot)
             worker = None
@@ -103,20 +111,28 @@ class WorkerPool(ABC):
         finally:
             self._idle.put((slot, worker))
 
-    def _start(self, slot: int) -> Worker:
+    def _start(self, slot: int, worker: Worker | None) -> Worker:
         try:
-            worker = self._spawn(slot)
+            worker = worker or self._spawn(slot)
             worker.wait_ready()
         except WorkerGone as error:
             self._discard(slot)
             raise SandboxUnavailable(self._explain(str(error))) from error
         return worker
 
+    def _renew(self, slot: int) -> Worker | None:
+        """Replace a worker. The new one gets ready while nobody waits for it; the next job says if it does not."""
+        self._discard(slot)
+        try:
+            return self._spawn(slot)
+        except (WorkerGone, RuntimeError):
+            return None
+
     def _spawn(self, slot: int) -> Worker:
         with self._lock:
             if self._closed:
                 raise RuntimeError(f"the {self.name} sandbox is closed")
-            self._alive[slot] = Worker(self._plan(slot))
+            self._alive[slot] = Worker(self._vessel(slot))
             return self._alive[slot]
 
     def _discard(self, slot: int) -> None:
@@ -129,6 +145,11 @@ class WorkerPool(ABC):
         """Ids of the worker processes, as the host sees them."""
         with self._lock:
             return [pid for worker in self._alive.values() for pid in worker.processes()]
+
+    def given(self, what: str) -> set[str]:
+        """``interfaces`` or ``environment`` of the workers, as they found them when they started."""
+        with self._lock:
+            return {name for worker in self._alive.values() for name in worker.readiness.get(what, ())}
 
     def close(self) -> None:
         """End all workers. Running jobs have no outcome: ``run`` raises RuntimeError. May be called again."""

@@ -10,7 +10,7 @@ from .environment import data_files, worker_environment
 from .layout import INSIDE, site_folders
 from .pool import WorkerPool
 from .protocol import WorkerImage
-from .worker import Plan
+from .vessel import Launched, Plan
 
 _START = "import sys; sys.path.insert(0, sys.argv.pop()); from inside.main import main; main()"
 
@@ -34,15 +34,16 @@ class ProcessSandbox(WorkerPool):
         )
         super().__init__(image, workers)
 
-    def _plan(self, slot: int) -> Plan:
+    def _vessel(self, slot: int) -> Launched:
         handlers = Path(self._image.handlers)
         if not handlers.is_dir():
             raise FileNotFoundError(f"{handlers} is not a folder of handlers")
-        return Plan(
+        plan = Plan(
             command=[sys.executable, "-s", "-S", "-B", "-P", "-c", _START, str(INSIDE.parent)],
             environment=worker_environment(self._image, "/tmp"),
             configuration={
                 "isolating": False,
+                "group": False,
                 "gauge_memory": True,
                 "handlers": str(handlers.resolve()),
                 "sites": [str(path) for path in site_folders()],
@@ -50,3 +51,4 @@ class ProcessSandbox(WorkerPool):
             },
             data=data_files(self._image),
         )
+        return Launched(plan)

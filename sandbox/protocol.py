@@ -46,6 +46,9 @@ class Job(BaseModel):
     payload: dict[str, Any] = Field(description="JSON-serialisable argument of the handler")
     data: str | None = Field(default=None, description="name of a resident data set of the worker image")
     limits: Limits = Limits()
+    address_space: bool = Field(
+        default=True, description="limit the address space too; CUDA reserves more of it than any memory limit allows"
+    )
 
 
 class Failure(BaseModel):
@@ -85,6 +88,7 @@ class WorkerImage:
         hidden: folders of this machine that jobs must not see although they lie in what is shown to them (a
             library's copy of a data set's labels, say). Those that do not exist are passed over. The
             ``process`` backend cannot hide anything.
+        devices: device files that jobs may use (those of GPUs); those that do not exist are passed over.
         seed_environment: extra environment variables of the worker (never secrets).
     """
 
@@ -92,7 +96,18 @@ class WorkerImage:
     preload: tuple[str, ...] = ("torch", "numpy", "torch._dynamo")
     data: Mapping[str, Path] = field(default_factory=dict)
     hidden: tuple[Path, ...] = ()
+    devices: tuple[Path, ...] = ()
     seed_environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class DockerOptions(BaseModel):
+    """What only the ``docker`` backend has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    runtime: str | None = Field(default=None, description="OCI runtime, e.g. runsc for gVisor; null: the daemon's own")
+    image: str | None = Field(default=None, description="image with Python and torch; null: this machine's own files")
+    recycle_after: int = Field(default=1000, ge=1, description="jobs after which a container is replaced")
 
 
 class SandboxUnavailable(RuntimeError):

@@ -2,60 +2,68 @@
 
 ``prepare`` writes a data set once below the data directory, as plain ``.npy`` files:
 
-    data/<name>/images/train_x.npy   uint8 (N, C, H, W)
-    data/<name>/images/train_y.npy   int64 (N,)
-    data/<name>/images/test_x.npy    uint8 (M, C, H, W)
-    data/<name>/labels/test_y.npy    int64 (M,), never mounted in a sandbox
+    data/<name>/images/train_x.npy        uint8 (N, C, H, W)
+    data/<name>/images/train_y.npy        int64 (N,)
+    data/<name>/images/test_x.npy         uint8 (M, C, H, W)
+    data/<name>/images-64x64/…            the same three files, the images resized to 64 × 64
+    data/<name>/labels/test_y.npy         int64 (M,), never mounted in a sandbox
+
+Everything is written in pieces: no data set has to fit in memory while it is made.
 """
 
 from __future__ import annotations
 
-import gzip
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ..memory.home import home_folder
+from ..memory.home import home, home_folder
+from .dataset_sources import DEBIAN_FASHION_MNIST, Array, DatasetCorrupt, DatasetMissing, Part, load, ways_to_get
 from .tasks import TaskInfo, task_info
 
-Array = npt.NDArray[np.generic]
-DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package ``dataset-fashion-mnist`` puts its files."""
+__all__ = [
+    "DEBIAN_FASHION_MNIST",
+    "DatasetCorrupt",
+    "DatasetMissing",
+    "DiskFull",
+    "held_out_labels",
+    "how_to_get",
+    "label_sources",
+    "on_disk",
+    "prepare",
+]
+
 _IMAGE_FILES = ("train_x.npy", "train_y.npy", "test_x.npy")
-_SPLIT_SEED = 0
+# What one piece of a copy holds, in bytes of its larger side: small beside the memory of any machine.
+_PIECE_BYTES = 64 * 2**20
+_TRIES = 5
+# What is left free on a disk that a copy is written to.
+_SPARE_BYTES = 256 * 2**20
 
 
-class DatasetMissing(RuntimeError):
-    """The data are not on disk and may not be downloaded; the message says how to get them."""
+class DiskFull(RuntimeError):
+    """A copy of a data set does not fit on the disk of the data directory."""
 
 
-class DatasetCorrupt(RuntimeError):
-    """The data on disk are not what they should be."""
-
-
-@dataclass(frozen=True)
-class _Arrays:
-    train_x: Array
-    train_y: Array
-    test_x: Array
-    test_y: Array
-
-
-def prepare(dataset: str, download: bool = False, source: Path | None = None) -> Path:
+def prepare(
+    dataset: str, download: bool = False, source: Path | None = None, size: tuple[int, int] | None = None
+) -> Path:
     """Make a data set ready, once; later calls only look.
 
     Args:
         dataset: name of a known data set.
         download: may the network be used? Never without this.
-        source: folder with the files of torchvision's loader; default ``downloads/<name>`` in the data
-            directory.
+        source: folder with the files of torchvision's loader, or with ``train/<class>/`` and ``val/<class>/`` (or
+            ``test/<class>/``); default ``downloads/<name>`` in the data directory.
+        size: (height, width) in pixels of a resized copy; default the data set's own.
 
     Returns:
         The folder of images and training labels, the only one that a sandbox may hold.
@@ -64,13 +72,17 @@ def prepare(dataset: str, download: bool = False, source: Path | None = None) ->
         UnknownDataset: with the list of known names.
         DatasetMissing: not on disk and ``download`` is false.
         DatasetCorrupt: shapes, types or counts differ from what the registry says.
+        DiskFull: there is no room for it.
+        ValueError: a size that is none.
     """
     info = task_info(dataset)
+    if size is not None and min(size) < 1:
+        raise ValueError(f"an image cannot have {size[0]} × {size[1]} pixels")
     final = home_folder("data") / info.dataset
     if not _complete(final):
-        arrays = _check(info, _load(info, download, source))
-        _write(final, arrays)
-    return final / "images"
+        _write(final, info, *load(info, download, source))
+    images = final / "images"
+    return images if size is None or size == info.in_shape[1:] else _resized(images, info, size)
 
 
 def held_out_labels(dataset: str) -> npt.NDArray[np.int64]:
@@ -98,149 +110,131 @@ def on_disk(dataset: str) -> str | None:
         return "inside scikit-learn"
     if info.dataset == "fashion-mnist" and DEBIAN_FASHION_MNIST.is_dir():
         return f"in {DEBIAN_FASHION_MNIST}"
-    return None
+    folder = home() / "downloads" / info.dataset
+    return f"files in {folder}" if folder.is_dir() and any(folder.iterdir()) else None
+
+
+def how_to_get(dataset: str) -> str:
+    """What a person can do to have a data set, in one line."""
+    info = task_info(dataset)
+    return "; or ".join(ways_to_get(info, home() / "downloads" / info.dataset))
 
 
 def _complete(folder: Path) -> bool:
-    images = all((folder / "images" / name).is_file() for name in _IMAGE_FILES)
-    return images and (folder / "labels" / "test_y.npy").is_file()
+    return _whole(folder / "images") and (folder / "labels" / "test_y.npy").is_file()
 
 
-def _write(final: Path, arrays: _Arrays) -> None:
+def _whole(images: Path) -> bool:
+    return all((images / name).is_file() for name in _IMAGE_FILES)
+
+
+def _write(final: Path, info: TaskInfo, train: Part, test: Part) -> None:
     """Write beside the final place, then rename: a reader sees all of it or nothing."""
-    part = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
-    try:
+    train_y, test_y = _check(info, "training", train), _check(info, "test", test)
+    _require_room(final.parent, info, (train.count + test.count) * math.prod(info.in_shape))
+    with _beside(final) as part:
         (part / "images").mkdir()
         (part / "labels").mkdir()
-        np.save(part / "images" / "train_x.npy", arrays.train_x)
-        np.save(part / "images" / "train_y.npy", arrays.train_y)
-        np.save(part / "images" / "test_x.npy", arrays.test_x)
-        np.save(part / "labels" / "test_y.npy", arrays.test_y)
+        _save(part / "images" / "train_x.npy", info, (train.count, *info.in_shape), train.pieces())
+        np.save(part / "images" / "train_y.npy", train_y)
+        _save(part / "images" / "test_x.npy", info, (test.count, *info.in_shape), test.pieces())
+        np.save(part / "labels" / "test_y.npy", test_y)
+        _put(part, final, _complete)
+
+
+def _resized(images: Path, info: TaskInfo, size: tuple[int, int]) -> Path:
+    """The copy of one size, made when it is first asked for."""
+    from .payload.transforms import resize  # here, because it imports torch
+
+    final = images.with_name(f"images-{size[0]}x{size[1]}")
+    if _whole(final):
+        return final
+    channels = info.in_shape[0]
+    _require_room(images, info, (info.train_size + info.test_size) * channels * math.prod(size))
+    with _beside(final) as part:
+        for name in ("train_x.npy", "test_x.npy"):
+            whole = np.load(images / name, mmap_mode="r", allow_pickle=False)
+            step = max(1, _PIECE_BYTES // (channels * max(math.prod(size), math.prod(whole.shape[2:]))))
+            made = (_resize_piece(resize, whole[at : at + step], size) for at in range(0, len(whole), step))
+            _save(part / name, info, (len(whole), channels, *size), made)
+        shutil.copyfile(images / "train_y.npy", part / "train_y.npy")
+        _put(part, final, _whole)
+    return final
+
+
+def _resize_piece(resize: object, piece: Array, size: tuple[int, int]) -> Array:
+    import torch
+
+    made = resize(torch.from_numpy(np.array(piece)), size)  # type: ignore[operator]
+    return np.asarray(made.numpy())
+
+
+def _put(part: Path, final: Path, good: Callable[[Path], bool]) -> None:
+    """Rename a folder to its final name, in the place of a broken copy if there is one."""
+    for _ in range(_TRIES):
         try:
             os.rename(part, final)
+            return
         except OSError:
-            # Another process was faster, or an earlier copy is incomplete.
-            if not _complete(final):
-                shutil.rmtree(final)
-                os.rename(part, final)
+            if good(final):
+                return  # another process was faster
+            # Aside first and then away: several processes may find the same broken copy.
+            with _beside(final) as aside, suppress(FileNotFoundError):
+                os.rename(final, aside / "broken")
+    raise DatasetCorrupt(f"{final} is broken and cannot be replaced; remove it")
+
+
+@contextmanager
+def _beside(final: Path) -> Iterator[Path]:
+    """A hidden folder beside the final one, gone at the end unless it was renamed."""
+    part = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
+    try:
+        yield part
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _check(info: TaskInfo, raw: _Arrays) -> _Arrays:
-    """Bring arrays to their final types and compare them with the registry."""
-    made = _Arrays(
-        train_x=np.ascontiguousarray(raw.train_x, dtype=np.uint8),
-        train_y=np.ascontiguousarray(raw.train_y, dtype=np.int64),
-        test_x=np.ascontiguousarray(raw.test_x, dtype=np.uint8),
-        test_y=np.ascontiguousarray(raw.test_y, dtype=np.int64),
-    )
-    wanted = {
-        "train_x": (info.train_size, *info.in_shape),
-        "train_y": (info.train_size,),
-        "test_x": (info.test_size, *info.in_shape),
-        "test_y": (info.test_size,),
-    }
-    for name, shape in wanted.items():
-        found = getattr(made, name)
-        if found.shape != shape:
-            raise DatasetCorrupt(f"{info.dataset}: {name} has shape {found.shape}, expected {shape}")
-        if name.endswith("_y") and (found.min() < 0 or found.max() >= info.classes):
-            raise DatasetCorrupt(f"{info.dataset}: {name} has labels outside 0…{info.classes - 1}")
-    return made
+def _save(path: Path, info: TaskInfo, shape: tuple[int, ...], pieces: Iterable[Array]) -> None:
+    """Write an array of bytes piece by piece.
+
+    As a stream and not as a memory map: on a full disk a stream is an error, a memory map the end of the process.
+    """
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    written = 0
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for piece in pieces:
+            if piece.dtype != np.uint8 or piece.shape[1:] != shape[1:]:
+                raise DatasetCorrupt(
+                    f"{info.dataset}: images are {piece.dtype} {piece.shape[1:]}, expected uint8 {shape[1:]}"
+                )
+            stream.write(np.ascontiguousarray(piece).data)
+            written += len(piece)
+    if written != shape[0]:
+        raise DatasetCorrupt(f"{info.dataset}: {path.stem} has {written:,} images, expected {shape[0]:,}")
 
 
-def _load(info: TaskInfo, download: bool, source: Path | None) -> _Arrays:
-    if info.dataset == "digits":
-        return _digits()
-    if info.dataset == "fashion-mnist" and source is None and DEBIAN_FASHION_MNIST.is_dir():
-        return _idx_folder(DEBIAN_FASHION_MNIST)
-    root = source if source is not None else home_folder("downloads") / info.dataset
-    return _torchvision(info, root, download)
+def _check(info: TaskInfo, which: str, part: Part) -> npt.NDArray[np.int64]:
+    """A split's labels in their final type, compared with the registry.
 
-
-def _digits() -> _Arrays:
-    """Scikit-learn's 1,797 digits; values 0…16 become 0…255; one stratified split for ever."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    images, labels = load_digits(return_X_y=True)
-    scaled = np.rint(images.reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
-    train_x, test_x, train_y, test_y = train_test_split(
-        scaled, labels, test_size=360, stratify=labels, random_state=_SPLIT_SEED
-    )
-    return _Arrays(train_x, train_y, test_x, test_y)
-
-
-def _idx_folder(folder: Path) -> _Arrays:
-    """The four files of MNIST and its relatives, in the idx format, gzipped."""
-    return _Arrays(
-        train_x=_read_idx(folder / "train-images-idx3-ubyte.gz")[:, None],
-        train_y=_read_idx(folder / "train-labels-idx1-ubyte.gz"),
-        test_x=_read_idx(folder / "t10k-images-idx3-ubyte.gz")[:, None],
-        test_y=_read_idx(folder / "t10k-labels-idx1-ubyte.gz"),
-    )
-
-
-def _read_idx(path: Path) -> Array:
-    """One idx file of bytes: magic 0x0000 08 <dimensions>, big-endian sizes, then the values."""
-    try:
-        with gzip.open(path, "rb") as stream:
-            raw = stream.read()
-    except (OSError, EOFError) as error:
-        raise DatasetCorrupt(f"cannot read {path}: {error}; reinstall the package that holds it") from error
-    if len(raw) < 16 or raw[:3] != b"\x00\x00\x08" or raw[3] not in (1, 3):
-        raise DatasetCorrupt(f"{path} is not an idx file of bytes")
-    header = 4 + 4 * raw[3]
-    shape = tuple(int(n) for n in np.frombuffer(raw[4:header], dtype=">u4"))
-    values = np.frombuffer(raw, dtype=np.uint8, offset=header)
-    if values.size != int(np.prod(shape)):
-        raise DatasetCorrupt(f"{path} holds {values.size} bytes of data, its header promises {shape}")
-    return values.reshape(shape)
-
-
-def _torchvision(info: TaskInfo, root: Path, download: bool) -> _Arrays:
-    from torchvision import datasets as vision
-
-    def split(train: bool) -> tuple[Array, Array]:
-        if info.dataset == "svhn":
-            svhn = vision.SVHN(root, split="train" if train else "test", download=download)
-            return np.asarray(svhn.data), np.asarray(svhn.labels)
-        loaders: dict[str, Callable[..., object]] = {
-            "mnist": vision.MNIST,
-            "fashion-mnist": vision.FashionMNIST,
-            "cifar10": vision.CIFAR10,
-            "cifar100": vision.CIFAR100,
-        }
-        loaded = loaders[info.dataset](root, train=train, download=download)
-        return _channels_first(np.asarray(loaded.data)), np.asarray(loaded.targets)  # type: ignore[attr-defined]
-
-    if download:
-        root.mkdir(parents=True, exist_ok=True)
-    try:
-        (train_x, train_y), (test_x, test_y) = split(True), split(False)
-    except (RuntimeError, OSError) as error:
-        raise DatasetMissing(_how_to_get(info, root, download, error)) from error
-    return _Arrays(train_x, train_y, test_x, test_y)
-
-
-def _channels_first(images: Array) -> Array:
-    """(N, H, W) or (N, H, W, C) to (N, C, H, W)."""
-    return images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-
-
-def _how_to_get(info: TaskInfo, root: Path, download: bool, error: Exception) -> str:
-    if download:
-        return (
-            f"{info.title} could not be downloaded to {root}: {str(error)[:300]}; check the network, "
-            "or put the files of torchvision's loader there"
+    A number of images that differs is an error even where the labels fit: the results of a protocol compare only on
+    the same images.
+    """
+    expected = info.train_size if which == "training" else info.test_size
+    labels = np.ascontiguousarray(part.labels, dtype=np.int64)
+    if part.count != expected or labels.shape != (expected,):
+        raise DatasetCorrupt(
+            f"{info.dataset}: {part.count:,} {which} images with {labels.size:,} labels, expected {expected:,}"
         )
-    looked = [str(root)]
-    ways = [
-        "allow the download (--download on the command line, prepare(…, download=True) in Python)",
-        f"put the files of torchvision's loader in {root}",
-    ]
-    if info.dataset == "fashion-mnist":
-        looked.insert(0, str(DEBIAN_FASHION_MNIST))
-        ways.insert(0, "install the Debian package: apt-get install dataset-fashion-mnist")
-    return f"{info.title} is not on disk (looked in {', '.join(looked)}); to get it, {'; or '.join(ways)}"
+    if labels.min() < 0 or labels.max() >= info.classes:
+        raise DatasetCorrupt(f"{info.dataset}: {which} labels outside 0…{info.classes - 1}")
+    return labels
+
+
+def _require_room(folder: Path, info: TaskInfo, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed + _SPARE_BYTES > free:
+        raise DiskFull(
+            f"{info.title} needs {needed / 2**30:.1f} GiB in {folder}, where {free / 2**30:.1f} GiB are free; "
+            "make room, or name another folder by NETWRIGHT_HOME"
+        )

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..memory.types import STAGES, RequestLimits, Stage, Task, Verdict
 from ..sandbox.protocol import Job, Limits, Outcome, Sandbox, WorkerImage
-from . import outcomes
+from . import outcomes, static_figures
 from .outcomes import Stop
 
 PAYLOAD = Path(__file__).parent / "payload"
@@ -18,8 +18,9 @@ PAYLOAD = Path(__file__).parent / "payload"
 # torch.optim imports torch._dynamo at its first step, which takes seconds: once in the worker, not in each
 # fork.
 PRELOAD = ("torch", "numpy", "torch._dynamo", "validate", "train")
-# Sets of strings have the same order in each worker, so that a seed gives the same network everywhere.
-SEED_ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+# Sets of strings have the same order in each worker, so that a seed gives the same network everywhere; cuBLAS asks
+# for its setting where results are to be deterministic.
+SEED_ENVIRONMENT = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
 MAX_SOURCE_BYTES = 256 * 1024
 # What campaigns use too (``sandbox.validation``), so that a verdict does not depend on who asked. CPU time is what
@@ -166,26 +167,33 @@ def _verdict(outcome: Outcome, limits: Limits, request: RequestLimits) -> Verdic
         return _stopped(_stage(outcome.note), outcomes.forged("no verdict in it"), outcome)
     params = outcomes.count(result.get("params"))
     flops = outcomes.count(result.get("flops"), most=10**18)
+    figures = static_figures.read(result.get("figures"), flops)
     if not result["ok"]:
         stop = Stop(
             outcomes.name(result.get("error_class")),
             outcomes.text(result.get("message")),
             outcomes.line_number(result.get("line")),
         )
-        return _stopped(_stage(result.get("stage")), stop, outcome, params, flops)
+        return _stopped(_stage(result.get("stage")), stop, outcome, params, flops, figures)
     if params is None or result.get("stage") != "backward":
         return _stopped(_stage(outcome.note), outcomes.forged("a success without its figures"), outcome)
     # The handler has compared already, but it shares its process with the candidate.
     if request.max_params is not None and params > request.max_params:
         over = Stop("OverBudget", f"{params:,} parameters, at most {request.max_params:,} are allowed")
-        return _stopped("build", over, outcome, params, flops)
-    return Verdict(ok=True, stage="backward", params=params, flops=flops, seconds=outcome.wall_s)
+        return _stopped("build", over, outcome, params, flops, figures)
+    return Verdict(ok=True, stage="backward", params=params, flops=flops, seconds=outcome.wall_s, figures=figures)
 
 
 def _stopped(
-    stage: Stage, stop: Stop, outcome: Outcome, params: int | None = None, flops: int | None = None
+    stage: Stage,
+    stop: Stop,
+    outcome: Outcome,
+    params: int | None = None,
+    flops: int | None = None,
+    figures: dict[str, Any] | None = None,
 ) -> Verdict:
     fields: dict[str, Any] = {"error_class": stop.error_class, "message": stop.message, "line": stop.line}
+    fields["figures"] = figures or {}
     return Verdict(ok=False, stage=stage, params=params, flops=flops, seconds=outcome.wall_s, **fields)
 
 

@@ -26,6 +26,9 @@ _ALIASES: tuple[tuple[str, str], ...] = (
     (r"cifar[\s_-]*10", "cifar10"),
     (r"svhn|street[\s_-]*view(?:[\s_-]*house)?[\s_-]*numbers", "svhn"),
     (r"mnist", "mnist"),
+    (r"imagenette", "imagenette"),
+    (r"celeb[\s_-]*a(?:[\s_-]*genders?)?", "celeba-gender"),
+    (r"places[\s_-]*365", "places365"),
     (r"(?:sklearn|scikit[\s_-]*learn)(?:'?s)?[\s_-]*(?:hand[\s_-]*written[\s_-]*)?digits?", "digits"),
 )
 # Digits are what several data sets show, so the bare word names a data set only if no other is named.
@@ -34,10 +37,10 @@ _EDGES = (r"(?<![a-z0-9])(?:", r")(?![a-z0-9]|[.-]\d|-(?:c|p|m|lt)\b)")
 _JOIN = r"\s*(?:,?\s*(?:and|or|plus|versus|vs\.?|&|\+|/)\s*)(?:the\s+)?"
 # Well-known names of data sets that are not here: to name them in the refusal, beside a known one too.
 _FOREIGN = re.compile(
-    r"(?<![a-z0-9])((?:tiny[\s_-]*|mini[\s_-]*)?imagenet(?:te|[\s_-]*\d+k?)?|stl[\s_-]*10|[a-eg-z]-?mnist"
+    r"(?<![a-z0-9])((?:tiny[\s_-]*|mini[\s_-]*)?imagenet(?:[\s_-]*\d+k?)?|stl[\s_-]*10|[a-eg-z]-?mnist"
     r"|(?:not|med|kuzushiji|extended|rotated|permuted|sequential|noisy|moving|colou?red|binari[sz]ed)[\s_-]*mnist"
-    r"|mnist[.-](?:\d\w*|c|p|m|lt)|cifar[\s_-]*100?[.-](?:\d\w*|c|p|m|lt)|usps|omniglot|celeb[\s_-]*a|coco|imdb"
-    r"|caltech[\s_-]*\d+|food[\s_-]*101|places[\s_-]*365|gtsrb|eurosat|pascal[\s_-]*voc|cityscapes|oxford[\s_-]*pets"
+    r"|mnist[.-](?:\d\w*|c|p|m|lt)|cifar[\s_-]*100?[.-](?:\d\w*|c|p|m|lt)|usps|omniglot|coco|imdb"
+    r"|caltech[\s_-]*\d+|food[\s_-]*101|gtsrb|eurosat|pascal[\s_-]*voc|cityscapes|oxford[\s_-]*pets"
     r"|(?:spoken|audio|arabic|bangla|persian|chinese|kannada|devanagari)[\s_-]+digits?)(?![a-z0-9])"
 )
 _OTHER_CIFAR = re.compile(r"(?<![a-z0-9])(cifar(?:[\s_-]*\d\w*)?)")

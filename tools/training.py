@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,19 @@ from ..memory.types import Protocol, Task, Trial, candidate_id
 from ..sandbox.protocol import Job, Limits, Sandbox, WorkerImage
 from . import outcomes
 from .datasets import held_out_labels, label_sources, prepare
+from .devices import CPU, TRAINING_MEMORY_MB, Device, Places, device_nodes
 from .execution import PAYLOAD, PRELOAD, SEED_ENVIRONMENT, classes_of, refuse
 from .outcomes import Stop
-from .protocols import TRANSFORMS
+from .payload.transforms import Pipeline
 from .tasks import TaskInfo, task_info
 
-TRAINING_MEMORY_MB = 4096
 # CPU seconds are the budget of a trial; the clock only ends what sleeps, so a busy machine must not trip it.
 _WALL_FACTOR = 4.0
 _WALL_EXTRA_S = 20.0
+NORMALISE = "normalise"
+MAX_COPY_BYTES = 6 * 2**30
+"""Largest resized copy of a data set that is kept; above it images are resized batch by batch."""
+_SETTING = ("device", "precision", "layout", "transform", "processor")
 # Logits of every epoch come back only while all of them stay below this; else those of the last epoch alone.
 _MAX_LOGITS_BYTES = 16 * 2**20
 
@@ -32,36 +37,81 @@ class _Forged(ValueError):
     """A result that no honest handler makes."""
 
 
-def evaluation_image(datasets: Iterable[str], download: bool = False) -> WorkerImage:
+def evaluation_image(
+    datasets: Iterable[str],
+    download: bool = False,
+    transforms: Iterable[str] = (NORMALISE,),
+    devices: Sequence[Device] = (CPU,),
+) -> WorkerImage:
     """What a worker holds that validates and trains: handlers, images and training labels, nothing else.
 
     Args:
         datasets: names of known data sets; each is prepared first.
         download: may missing data be downloaded?
+        transforms: those of the protocols that will be asked for. Where one begins with a resize, the worker holds
+            the resized copy.
+        devices: GPUs that jobs may use.
 
     Raises:
         UnknownDataset, DatasetMissing, DatasetCorrupt: see ``datasets.prepare``.
     """
+    data: dict[str, Path] = {}
+    for info in map(task_info, datasets):
+        for transform in transforms:
+            size = _copy_size(info, Pipeline(transform, info.in_shape))
+            data[_resident(info, size)] = prepare(info.dataset, download=download, size=size)
     return WorkerImage(
         handlers=PAYLOAD,
         preload=PRELOAD,
-        data={task_info(name).dataset: prepare(name, download=download) for name in datasets},
+        data=data,
         hidden=label_sources(),
+        devices=device_nodes(devices),
         seed_environment=SEED_ENVIRONMENT,
     )
+
+
+def seen_task(task: Task, protocol: Protocol) -> Task:
+    """The task as a network meets it: its images have the shape that the protocol's transform gives them.
+
+    Raises:
+        TransformError: the transform cannot be done, with these images or at all.
+    """
+    if len(task.in_shape) != 3:
+        return task
+    channels, height, width = task.in_shape
+    return task.model_copy(update={"in_shape": Pipeline(protocol.transform, (channels, height, width)).out_shape})
+
+
+def _copy_size(info: TaskInfo, pipeline: Pipeline) -> tuple[int, int] | None:
+    """Size of the resized copy that a transform works on; ``None`` for the images as they are, or where the copy
+    would be too large to hold."""
+    size = pipeline.cached_size
+    if size is None or size == info.in_shape[1:]:
+        return None
+    held = (info.train_size + info.test_size) * info.in_shape[0] * size[0] * size[1]
+    return size if held <= MAX_COPY_BYTES else None
+
+
+def _resident(info: TaskInfo, size: tuple[int, int] | None) -> str:
+    """Name of a data set, or of its resized copy, in the worker."""
+    return info.dataset if size is None else f"{info.dataset}@{size[0]}x{size[1]}"
 
 
 class Evaluator:
     """Trains candidates under a protocol and scores them.
 
     Args:
-        sandbox: made with :func:`evaluation_image` for the data sets that will be asked for.
+        sandbox: made with :func:`evaluation_image` for the data sets and transforms that will be asked for.
         memory_mb: MiB of memory of one trial.
+        devices: where networks run; a sandbox for GPUs is made with an image that shows them.
     """
 
-    def __init__(self, sandbox: Sandbox, memory_mb: int = TRAINING_MEMORY_MB) -> None:
+    def __init__(
+        self, sandbox: Sandbox, memory_mb: int = TRAINING_MEMORY_MB, devices: Sequence[Device] = (CPU,)
+    ) -> None:
         self._sandbox = sandbox
         self._memory_mb = memory_mb
+        self._places = Places(devices)
 
     def train(self, source: str, task: Task, protocol: Protocol) -> Trial:
         """One trial, complete or failed. Never raises for what the candidate does.
@@ -69,12 +119,11 @@ class Evaluator:
         The same source, task and protocol give the same metric to the last digit on the same kind of machine.
 
         Raises:
-            ValueError: the task or the protocol's transform cannot be done.
+            ValueError: the task or the protocol's transform (TransformError) cannot be done.
             UnknownDataset, DatasetMissing: the task's data set is not there.
         """
         info = task_info(task.dataset)
-        if protocol.transform not in TRANSFORMS:
-            raise ValueError(f"unknown transform {protocol.transform!r}; known are: {', '.join(TRANSFORMS)}")
+        pipeline = Pipeline(protocol.transform, info.in_shape)
         if classes_of(task) != info.classes or task.in_shape != info.in_shape:
             raise ValueError(
                 f"task {task.id} has shapes {task.in_shape} → {task.out_shape}, its data set has "
@@ -86,8 +135,18 @@ class Evaluator:
             return _failed(trial, refused, "extract")
         labels = held_out_labels(info.dataset)[: protocol.test_limit]
         limits = self._limits(protocol, info, len(labels))
+        size = _copy_size(info, pipeline)
         payload = _payload(source, info, protocol, len(labels))
-        outcome = self._sandbox.run(Job(handler="train.run", payload=payload, data=info.dataset, limits=limits))
+        payload |= {"transform": pipeline.spec, "resized": size is not None}
+        with self._places.lease() as device:
+            job = Job(
+                handler="train.run",
+                payload={**payload, "device": device},
+                data=_resident(info, size),
+                limits=limits,
+                address_space=device == CPU.name,
+            )
+            outcome = self._sandbox.run(job)
         trial = trial.model_copy(update={"cpu_s": outcome.cpu_s, "wall_s": outcome.wall_s})
         stop = outcomes.stop_of(outcome, limits)
         if stop is not None:
@@ -110,6 +169,8 @@ def _payload(source: str, info: TaskInfo, protocol: Protocol, tests: int) -> dic
         "momentum": protocol.momentum,
         "batch": protocol.batch,
         "epoch": protocol.epochs,
+        "transform": protocol.transform,
+        **protocol.prm,
     }
     return {
         "source": source,
@@ -124,6 +185,8 @@ def _payload(source: str, info: TaskInfo, protocol: Protocol, tests: int) -> dic
         "train_limit": protocol.train_limit,
         "test_limit": protocol.test_limit,
         "every_epoch": _every_epoch(protocol, info, tests),
+        "precision": protocol.precision,
+        "limit_s": protocol.time_limit_s,
     }
 
 
@@ -147,6 +210,7 @@ def _finished(trial: Trial, result: object, protocol: Protocol, info: TaskInfo, 
     """The trial that a handler's result tells of, scored here."""
     if not isinstance(result, dict) or not isinstance(result.get("ok"), bool):
         return _failed(trial, outcomes.forged("no trial in it"), None)
+    trial = trial.model_copy(update={"setting": _setting(result.get("setting"))})
     if not result["ok"]:
         message = outcomes.text(result.get("message"))
         line = outcomes.line_number(result.get("line"))
@@ -159,6 +223,15 @@ def _finished(trial: Trial, result: object, protocol: Protocol, info: TaskInfo, 
     peak = outcomes.number(result.get("peak_mb"))
     update = {"state": "complete", "metric": epochs[-1]["accuracy"], "epochs": epochs, "peak_mb": peak}
     return trial.model_copy(update=update)
+
+
+def _setting(told: object) -> dict[str, Any]:
+    """What the handler says of how it ran the network: a few short names and numbers, the rest is left out."""
+    if not isinstance(told, dict):
+        return {}
+    texts = {key: outcomes.text(told[key], 40) for key in _SETTING if isinstance(told.get(key), str)}
+    tries = outcomes.count(told.get("tries"), most=10)
+    return {**texts, **({} if tries is None else {"tries": tries})}
 
 
 def _score(told: object, epochs: int, labels: npt.NDArray[np.int64], classes: int) -> tuple[dict[str, Any], ...]:

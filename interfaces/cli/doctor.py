@@ -52,9 +52,10 @@ def doctor(as_json: JsonFlag = False) -> None:
 
 def _look() -> dict[str, list[Capability]]:
     from ...sandbox.capabilities import capabilities
+    from ...sandbox.docker_capabilities import docker_capabilities
 
     folder, usable = _data_directory()
-    groups = {"machine": [*_machine(), folder], "sandbox": capabilities()}
+    groups = {"machine": [*_machine(), folder], "sandbox": capabilities(), "docker": docker_capabilities()}
     if usable:
         return groups | {"models": _models(), "data sets": [_dataset(name) for name in known_datasets()]}
     return groups | {"models": [_not_looked(folder)], "data sets": [_not_looked(folder)]}

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ... import __version__
-from . import campaign, check, design, doctor, model
+from . import campaign, check, design, doctor, evaluate, known, model
 
 app = typer.Typer(
     name="netwright",
@@ -32,8 +32,11 @@ app.command(
 app.command(
     "evaluate",
     epilog="Examples:  netwright evaluate net.py"
-    "  |  netwright evaluate net.py --dataset fashion-mnist --epochs 2 --download",
-)(check.evaluate)
+    "  |  netwright evaluate net.py --dataset fashion-mnist --epochs 2 --download"
+    "  |  netwright evaluate net.py --search 20",
+)(evaluate.evaluate)
+app.command("datasets", epilog="Examples:  netwright datasets  |  netwright datasets --json")(known.datasets)
+app.command("protocols", epilog="Examples:  netwright protocols  |  netwright protocols --json")(known.protocols)
 app.command("doctor", epilog="Examples:  netwright doctor  |  netwright doctor --json")(doctor.doctor)
 
 

@@ -33,13 +33,15 @@ UNPREPARED = 113
 _FILES_PER_MIB = 256
 _STAGE = "/dev/shm"
 _SHOWN_IN_PROC = ("cpuinfo", "meminfo")
+_EMPTIED = ("/sys", "/dev/mqueue")
+"""What a container shows and a candidate does not need; a message queue would outlive its candidate."""
 
 
 def set_limits(limits: dict[str, Any], space: int, count_processes: bool) -> None:
     """Set the rlimits of this process and of everything it will start.
 
     Args:
-        limits: fields of ``Limits``.
+        limits: fields of ``Limits``, and ``address_space``: whether that is limited too.
         space: bytes of address space that the worker has already.
         count_processes: set RLIMIT_NPROC too. Right in a user namespace of the job's own, where the kernel
             counts from zero; elsewhere it would count all processes of the user.
@@ -50,7 +52,8 @@ def set_limits(limits: dict[str, Any], space: int, count_processes: bool) -> Non
     _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
     _lower(resource.RLIMIT_FSIZE, limits["scratch_mb"] * _MIB)
     space += (limits["memory_mb"] + _SPACE_BASE_MIB) * _MIB
-    _lower(resource.RLIMIT_AS, space, space + _SPACE_SPARE_MIB * _MIB)
+    if limits["address_space"]:
+        _lower(resource.RLIMIT_AS, space, space + _SPACE_SPARE_MIB * _MIB)
     if count_processes:
         _lower(resource.RLIMIT_NPROC, limits["processes"] + 1)  # the init counts too
 
@@ -97,7 +100,7 @@ def become_init(user: int, group: int, limits: dict[str, Any]) -> None:
     options = f"size={megabytes}m,nr_inodes={1024 + _FILES_PER_MIB * megabytes},mode=0755"
     kernel.mount("tmpfs", _STAGE, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
     stage = Path(_STAGE)
-    for name in ("scratch", "tmp", "shm", "proc"):
+    for name in ("scratch", "tmp", "shm", "proc", "nothing"):
         (stage / name).mkdir()
     for name in _SHOWN_IN_PROC:
         (stage / "proc" / name).touch()
@@ -105,6 +108,8 @@ def become_init(user: int, group: int, limits: dict[str, Any]) -> None:
     kernel.bind(f"{_STAGE}/scratch", SCRATCH)
     kernel.bind(f"{_STAGE}/tmp", "/tmp")
     kernel.bind(f"{_STAGE}/proc", "/proc", read_only=True)
+    for folder in filter(os.path.isdir, _EMPTIED):
+        kernel.bind(f"{_STAGE}/nothing", folder, read_only=True)
     kernel.bind(f"{_STAGE}/shm", _STAGE)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import call, jail, kernel, watch, wire
+from .group import MemoryGroup
 
 TICK_S = 0.025
 """How often limits are looked at. A job that ends is noticed at once."""
@@ -32,12 +33,18 @@ class Setting:
         seccomp: the filter.
         gauge_memory: watch the memory by /proc; off where a control group does it.
         control: descriptor of the channel to the host, which may stop a job, or be gone.
+        group: the memory group of this worker's container, where it is for us to watch and not for the host.
     """
 
     isolating: bool
     seccomp: bytes | None
     gauge_memory: bool
     control: int
+    group: MemoryGroup | None = None
+
+    def kills(self) -> int:
+        """How often the kernel has killed for want of memory, as far as we are to watch that."""
+        return 0 if self.group is None else self.group.kills()
 
 
 @dataclass
@@ -65,16 +72,19 @@ def run(
     Raises ``wire.Closed`` if the host is gone; the job has ended then, too.
     """
     scratch = jail.SCRATCH if setting.isolating else tempfile.mkdtemp(prefix="netwright-job-")
+    killed_before = setting.kills()
     try:
         job = _start(setting, name, payload, data, limits, scratch)
         payload[:] = bytes(len(payload))  # the next fork must not find it in our memory
         try:
-            _supervise(setting, job, limits)
+            _supervise(setting, job, limits, killed_before)
         finally:
             status, cpu_s = _finish(setting, job, limits)
     finally:
         if not setting.isolating:
             shutil.rmtree(scratch, ignore_errors=True)
+    if job.reason is None and setting.kills() > killed_before:
+        job.reason = "memory"
     return {
         "reason": job.reason,
         "exit_code": os.waitstatus_to_exitcode(status),
@@ -129,7 +139,7 @@ def _start(
     return Running(pid, output, result, note, status)
 
 
-def _supervise(setting: Setting, job: Running, limits: dict[str, Any]) -> None:
+def _supervise(setting: Setting, job: Running, limits: dict[str, Any], killed_before: int) -> None:
     """Return when the job has ended or must be ended (``job.reason`` says why)."""
     waiter = select.poll()
     ended = os.pidfd_open(job.pid)
@@ -151,7 +161,7 @@ def _supervise(setting: Setting, job: Running, limits: dict[str, Any]) -> None:
             if job.reason is not None or now < next_look:
                 continue
             next_look = now + TICK_S
-            job.reason = _exceeded(setting, job, limits, now)
+            job.reason = "memory" if setting.kills() > killed_before else _exceeded(setting, job, limits, now)
             if job.reason is None and setting.gauge_memory and now >= next_gauge:
                 next_gauge = now + _GAUGE_S
                 if gauge.used_mib(_members(setting, job), limits["memory_mb"]) > limits["memory_mb"]:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from . import job, kernel, pages, wire
+from . import group, job, kernel, pages, wire
 
 
 def main() -> None:
@@ -32,13 +32,19 @@ def main() -> None:
         if not isolating:
             kernel.die_with_parent()
             kernel.adopt_orphans()
+        _require_pidfds()
         readiness = _readiness()
         data = _load(configuration)
         _require_one_thread()
         gc.collect()
         gc.freeze()  # a collection in a fork must not write to, and so copy, all inherited objects
         pages.gather()
-        setting = job.Setting(isolating, bytes(seccomp) or None, bool(configuration["gauge_memory"]), control[0])
+        own = group.own() if configuration["group"] else None
+        gauge = own is None and bool(configuration["gauge_memory"])
+        setting = job.Setting(isolating, bytes(seccomp) or None, gauge, control[0], own)
+        if configuration["group"]:
+            readiness["control_groups"] = own and own.version
+            readiness["resident_mib"] = own and own.resident_mib()
         wire.send(control[1], readiness)
         while True:
             header, payload = wire.receive(control[0], wire.MAX_PAYLOAD)
@@ -69,16 +75,16 @@ def _load(configuration: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
     return data
 
 
-def _tensors(files: dict[str, int]) -> dict[str, Any]:
-    """Map each ``.npy`` file (stem -> descriptor) as a tensor: copy-on-write, so no job can change another's."""
+def _tensors(files: dict[str, int | str]) -> dict[str, Any]:
+    """Map each ``.npy`` file (stem -> descriptor or path) as a tensor: copy-on-write, so jobs are apart."""
     import numpy
     import torch
     from numpy.lib import format as npy
 
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     tensors = {}
-    for stem, fd in files.items():
-        with os.fdopen(fd, "rb") as stream:
+    for stem, file in files.items():
+        with open(file, "rb") as stream:
             version = npy.read_magic(stream)
             if version not in readers:
                 raise ValueError(f"{stem}.npy has format {version}, known are {sorted(readers)}")
@@ -88,7 +94,7 @@ def _tensors(files: dict[str, int]) -> dict[str, Any]:
             if 0 in shape:
                 tensors[stem] = torch.from_numpy(numpy.empty(shape, dtype))
                 continue
-            mapped = mmap.mmap(fd, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+            mapped = mmap.mmap(stream.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
             count = math.prod(shape)
             flat = numpy.frombuffer(mapped, dtype, count, stream.tell())
             tensors[stem] = torch.from_numpy(flat.reshape(shape, order="F" if fortran else "C"))
@@ -105,11 +111,22 @@ def _require_one_thread() -> None:
         )
 
 
+def _require_pidfds() -> None:
+    """Waiting for a job and its pipes at once needs a descriptor of the process (Linux 5.3)."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError as error:
+        raise RuntimeError(f"this kernel, or what stands in for it, has no process descriptors: {error}") from error
+
+
 def _readiness() -> dict[str, Any]:
     """What was given to the worker, before a module that it imports can add anything."""
     with open("/proc/self/net/dev") as stream:
         interfaces = [line.split(":")[0].strip() for line in stream if ":" in line]
+    with open("/proc/self/status") as stream:
+        bounding = next(line.split()[1] for line in stream if line.startswith("CapBnd"))
     return {
         "interfaces": interfaces,
         "environment": sorted(os.environ),
+        "capabilities": int(bounding, 16),
     }

@@ -39,6 +39,7 @@ def probe(payload: dict[str, Any], data: Mapping[str, Any], note: Callable[[str]
         "namespaces": _attempt(lambda: _call(libc, libc.unshare, 0x10000000)),
         "io_uring": _attempt(lambda: _call(libc, libc.syscall, _SYS_IO_URING_SETUP, 1, None)),
         "seccomp": libc.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0),
+        "capabilities": _capabilities(libc),
         "no_new_privs": libc.prctl(_PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
         "process_limit": resource.getrlimit(resource.RLIMIT_NPROC)[1],
         "left_behind": left_behind,
@@ -73,6 +74,13 @@ def crowd(payload: dict[str, Any], data: Mapping[str, Any], note: Callable[[str]
     except BlockingIOError:
         note("no more")
     return {"started": len(children)}
+
+
+def _capabilities(libc: ctypes.CDLL) -> int:
+    """The permitted set of this process, as bits."""
+    header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    _call(libc, libc.capget, header, sets)
+    return sets[1] | sets[4] << 32
 
 
 def _listing(path: str) -> list[str]:

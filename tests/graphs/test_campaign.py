@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from netwright.graphs.opening import register_campaign
 from netwright.graphs.runner import CampaignBusy, CampaignResult, run_campaign
 from netwright.graphs.services import Event
 from netwright.memory.records import Records
+from netwright.tools.rungs import rungs_of
 
 
 @pytest.fixture
@@ -223,3 +225,25 @@ def test_one_process_per_campaign(script, records):
 def test_graph_can_be_drawn():
     drawn = campaign_graph().get_graph().draw_mermaid()
     assert all(node in drawn for node in ("generate", "validate", "repair", "novelty", "train", "admit", "tune"))
+
+
+def test_on_rungs_only_the_best_are_trained_whole(script, records):
+    config = settings(script, "protocol.rungs=[64, 256]", "budget.cycles=1", "campaign.tune=false")
+    run("halved", config, records)
+    campaign = records.get_campaign("halved")
+    novel = [g.candidate_id for g in records.generations("halved") if g.novel]
+    low, high, whole = rungs_of(records.get_protocol(campaign.protocol_hash))
+    trained = [records.get_trials(novel, campaign.task_id, rung.hash) for rung in (low, high, whole)]
+    assert set(trained[0]) == set(trained[2]) == set(novel)
+    complete = [{key for key, trial in found.items() if trial.state == "complete"} for found in trained]
+    assert len(complete[0]) > len(complete[1]) == math.ceil(len(complete[0]) / 3) > 0
+    assert len(complete[2]) == math.ceil(len(complete[1]) / 3)
+    worst_kept = min(trained[0][key].metric for key in trained[1])
+    dropped = complete[0] - set(trained[1])
+    assert all(trained[0][key].metric <= worst_kept for key in dropped)
+    for key in dropped:
+        assert (trained[2][key].state, trained[2][key].metric) == ("pruned", None)
+    admitted = {a.candidate_id for a in records.admissions("halved") if a.admitted}
+    assert admitted <= complete[2]
+    before = records.best_trials(campaign.task_id, whole.hash, 50)
+    assert {trial.candidate_id for trial in before} == complete[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -33,6 +34,8 @@ def call(*arguments: str):
         ("design",),
         ("validate",),
         ("evaluate",),
+        ("datasets",),
+        ("protocols",),
         ("model",),
         ("model", "pretrain"),
         ("model", "list"),
@@ -79,12 +82,12 @@ def test_evaluate_says_how_to_get_missing_data(tmp_path):
 
 
 def test_evaluate_refuses_data_that_are_not_what_they_should_be(tmp_path, monkeypatch):
-    from netwright.tools import datasets
+    from netwright.tools import dataset_sources
 
     (tmp_path / "net.py").write_text(NET)
     (tmp_path / "debian").mkdir()
     (tmp_path / "debian" / "train-images-idx3-ubyte.gz").write_bytes(b"no gzip")
-    monkeypatch.setattr(datasets, "DEBIAN_FASHION_MNIST", tmp_path / "debian")
+    monkeypatch.setattr(dataset_sources, "DEBIAN_FASHION_MNIST", tmp_path / "debian")
     result = call("evaluate", str(tmp_path / "net.py"), "--dataset", "fashion-mnist", "--json")
     assert result.exit_code == 2
     assert "reinstall the package" in json.loads(result.stdout)["error"]
@@ -135,6 +138,112 @@ def test_evaluate_trains_and_scores(tmp_path):
     assert 0.0 <= trial["metric"] <= 1.0
 
 
+def test_evaluate_answers_from_the_records(tmp_path):
+    """What was trained is not trained again, in whatever layout; --fresh trains and leaves the record as it is."""
+    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "same.py").write_text(NET.replace("    ", "  "))
+    first = json.loads(call("evaluate", str(tmp_path / "net.py"), "--json").stdout)
+    assert (first["cached"], first["recorded"]) == (False, True)
+    second = json.loads(call("evaluate", str(tmp_path / "same.py"), "--json").stdout)
+    assert (second["cached"], second["recorded"]) == (True, True)
+    assert second["trial"] == first["trial"]
+    assert second["verdict"]["params"] == first["verdict"]["params"]
+    fresh = json.loads(call("evaluate", str(tmp_path / "net.py"), "--fresh", "--json").stdout)
+    assert (fresh["cached"], fresh["recorded"]) == (False, False)
+    assert fresh["trial"]["metric"] == first["trial"]["metric"]
+    assert "(cached: from the records" in call("evaluate", str(tmp_path / "net.py")).stdout
+    other = json.loads(call("evaluate", str(tmp_path / "net.py"), "--seed", "1", "--json").stdout)
+    assert other["cached"] is False
+
+
+def test_evaluate_under_a_changed_protocol(tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    options = "--transform norm_16_flip --precision auto --batch 16 --lr 0.05 --momentum 0.8 --train-limit 300"
+    more = "--set-prm dropout=0.3 --time-limit 30 --epochs 2 --seed 7"
+    result = call("evaluate", str(tmp_path / "net.py"), *options.split(), *more.split(), "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    wanted = {"transform": "norm_16_flip", "precision": "auto", "batch": 16, "lr": 0.05, "momentum": 0.8, "epochs": 2}
+    wanted |= {"train_limit": 300, "seed": 7, "time_limit_s": 30.0, "prm": {"dropout": 0.3}}
+    assert {key: told["protocol"][key] for key in wanted} == wanted
+    assert told["trial"]["protocol_hash"] == told["protocol"]["hash"]
+    assert len(told["trial"]["epochs"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--set-prm", "dropout"), "dropout=0.3"),
+        (("--set-prm", "dropout=much"), "NAME=NUMBER"),
+        (("--set-prm", "lr=0.1"), "the protocol's own field"),
+        (("--lr", "0"), "lr: Input should be greater than 0"),
+        (("--sandbox", "chroot"), "there are bubblewrap, docker, process"),
+        (("--transform", "mirror"), "unknown transform 'mirror'"),
+        (("--transform", "norm_16", "--transform", "norm_32"), "several are what --search chooses from"),
+        (("--search", "2", "--fresh"), "--fresh is for one training"),
+        (("--protocol", "lemur-rungs"), "rungs must be smaller"),
+    ],
+)
+def test_evaluate_refuses_options_that_make_no_protocol(tmp_path, options, why):
+    (tmp_path / "net.py").write_text(NET)
+    result = call("evaluate", str(tmp_path / "net.py"), *options, "--json")
+    assert result.exit_code == 2, result.output
+    assert why in json.loads(result.stdout)["error"]
+
+
+def test_search_prints_its_trials_best_first_and_how_to_repeat_them(tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    searching = ("evaluate", str(tmp_path / "net.py"), "--search", "6", "--search-seed", "3")
+    result = call(*searching, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    metrics = [row["trial"]["metric"] for row in told["trials"]]
+    complete = [m for m in metrics if m is not None]
+    assert len(metrics) == 6
+    assert complete == sorted(complete, reverse=True)
+    assert metrics[: len(complete)] == complete
+    assert told["best"] == told["trials"][0]
+    assert {row["trial"]["state"] for row in told["trials"][len(complete) :]} <= {"pruned", "failed"}
+    # The command that is printed for a trial is answered from the records, with the same trial.
+    again = json.loads(call(*shlex.split(told["best"]["command"])[1:], "--json").stdout)
+    assert again["cached"] is True
+    assert again["trial"] == told["best"]["trial"]
+    table = call(*searching).stdout
+    assert f"best: accuracy {complete[0]:.4f}" in table
+    assert "complete, cached" in " ".join(table.split())
+
+
+def test_search_of_an_invalid_network(tmp_path):
+    (tmp_path / "net.py").write_text("x = 1")
+    for path in (tmp_path / "net.py", tmp_path / "absent.py"):
+        result = call("evaluate", str(path), "--search", "2", "--json")
+        assert result.exit_code == 1
+        told = json.loads(result.stdout)
+        assert told["verdict"]["ok"] is False
+        assert told["trials"] == []
+
+
+def test_datasets_and_protocols_are_listed():
+    sets = {row["name"]: row for row in json.loads(call("datasets", "--json").stdout)["datasets"]}
+    assert sets["digits"]["on_disk"]
+    assert sets["imagenette"]["on_disk"] is None
+    assert sets["imagenette"]["in_shape"] == [3, 128, 128]
+    assert "--download" in sets["places365"]["how_to_get"]
+    assert "gdown" in sets["celeba-gender"]["how_to_get"]
+    found = {row["name"]: row for row in json.loads(call("protocols", "--json").stdout)["protocols"]}
+    assert found["lemur-1ep"]["hash"] == "7e920648a086"
+    assert "8.4.2" in found["fractal-5ep"]["source"]
+    assert "imagenette" in call("datasets").stdout
+    assert "fractal-5ep" in call("protocols").stdout
+
+
+def test_validate_shows_the_figures(tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    plain, shown = (call("validate", str(tmp_path / "net.py"), *more).stdout for more in ((), ("--figures",)))
+    assert "conv_count" not in plain
+    assert "conv_count" in shown
+
+
 @pytest.mark.parametrize(
     ("request_text", "why"),
     [
@@ -175,7 +284,7 @@ def test_missing_data_are_fetched_only_when_allowed(monkeypatch, command):
         asked.append(download)
         raise datasets.DatasetMissing("not here: --download")
 
-    monkeypatch.setattr(datasets, "_load", refuse)
+    monkeypatch.setattr(datasets, "load", refuse)
     for more in ((), ("--download",)):
         result = call(*command, *more, "--json")
         assert result.exit_code == 2
@@ -207,7 +316,7 @@ def test_doctor_names_what_is_in_force_and_what_to_install():
     result = call("doctor", "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)["capabilities"]
-    assert {c["group"] for c in found} == {"machine", "sandbox", "models", "data sets"}
+    assert {c["group"] for c in found} == {"machine", "sandbox", "docker", "models", "data sets"}
     for capability in found:
         assert isinstance(capability["in_force"], bool)
         assert capability["in_force"] or capability["remedy"], capability
@@ -230,6 +339,24 @@ def test_doctor_without_bubblewrap_has_a_remedy_for_every_wall(monkeypatch):
     walls = [c for c in found if c["group"] == "sandbox" and not c["in_force"]]
     assert len(walls) > 10
     assert all("apt-get install bubblewrap" in c["remedy"] for c in walls)
+
+
+def test_doctor_is_short_about_an_absent_docker(monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    result = call("doctor", "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = [c for c in json.loads(result.stdout)["capabilities"] if c["group"] == "docker"]
+    assert (row["name"], row["in_force"]) == ("Docker daemon", False)
+    assert "apt-get install docker.io" in row["remedy"]
+
+
+@pytest.mark.docker
+def test_doctor_tries_every_wall_of_docker():
+    found = json.loads(call("doctor", "--json").stdout)["capabilities"]
+    rows = {c["name"]: c for c in found if c["group"] == "docker"}
+    walls = {c["name"] for c in found if c["group"] == "sandbox"} & set(rows)
+    assert len(walls) >= 14
+    assert all(rows[name]["in_force"] for name in walls), rows
 
 
 @pytest.mark.parametrize("arguments", [("doctor",), ("doctor", "--json")])

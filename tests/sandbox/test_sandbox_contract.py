@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,13 +28,35 @@ def submit(sandbox: Sandbox, source: str, handler: str = "candidate.run", **limi
     return sandbox.run(Job(handler=handler, payload={"source": source}, limits=Limits(**{**QUICK, **limits})))
 
 
-def alive_below(pid: int) -> list[psutil.Process]:
-    """Processes below one, except zombies."""
-    below = psutil.Process(pid).children(recursive=True)
-    return [one for one in below if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+def alive(pids: Iterable[int]) -> list[int]:
+    """Those of some processes that run, zombies apart."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+    return found
 
 
-@pytest.fixture(params=["bubblewrap", "process"])
+def settled(sandbox: Sandbox) -> list[int]:
+    """The processes of a sandbox whose workers are all ready and have nothing to do."""
+    assert submit(sandbox, "result = {'x': 1}").status == "ok"
+    return alive(sandbox.processes())  # type: ignore[attr-defined]
+
+
+def containers(pid: int) -> list[str]:
+    """Names of the containers of a process, where there is a daemon."""
+    if shutil.which("docker") is None:
+        return []
+    listing = ["docker", "ps", "--all", "--filter", "label=netwright.host", "--format", "{{.Names}}"]
+    found = subprocess.run(listing, capture_output=True, text=True, check=False).stdout.split()
+    return [name for name in found if name.startswith(f"netwright-{pid}-")]
+
+
+BACKENDS = ["bubblewrap", pytest.param("docker", marks=pytest.mark.docker), "process"]
+
+
+@pytest.fixture(params=BACKENDS)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """Each backend in turn; after each test it still does its work."""
     opened: Sandbox = request.getfixturevalue(request.param)
@@ -44,7 +68,7 @@ class TestContract:
     def test_it_is_a_sandbox(self, sandbox: Sandbox) -> None:
         assert isinstance(sandbox, Sandbox)
         assert sandbox.workers == 1
-        assert sandbox.isolating == (sandbox.name == "bubblewrap")
+        assert sandbox.isolating == (sandbox.name != "process")
 
     def test_result_note_output_and_times(self, sandbox: Sandbox) -> None:
         source = "note('half way')\nprint('hallo', 'Welt')\nsum(range(10**6))\nresult = {'n': 1.5, 'l': [None, True]}"
@@ -141,18 +165,20 @@ class TestContract:
 
     def test_a_timeout_ends_grandchildren(self, sandbox: Sandbox) -> None:
         source = "import os, time\nfor _ in range(2):\n    if os.fork() == 0: os.setsid()\ntime.sleep(60)"
-        before = len(alive_below(os.getpid()))
+        before = settled(sandbox)
         assert submit(sandbox, source, wall_s=0.5).status == "timeout"
-        assert len(alive_below(os.getpid())) == before
+        after = settled(sandbox)
+        assert len(after) == len(before)
+        assert after == before or not alive(before)  # a container is replaced after a violation
 
     def test_what_is_left_running_ends_with_the_job(self, sandbox: Sandbox) -> None:
         daemon = "    os.setsid()\n    if os.fork() == 0: time.sleep(60)\n    os._exit(0)"
         source = f"import os, time\nif os.fork() == 0:\n{daemon}"
-        before = len(alive_below(os.getpid()))
+        before = settled(sandbox)
         outcome = submit(sandbox, source)
         assert outcome.status == "ok", outcome
         assert outcome.wall_s < 8
-        assert len(alive_below(os.getpid())) == before
+        assert alive(sandbox.processes()) == before  # type: ignore[attr-defined]
 
     def test_a_fork_that_returns_does_not_answer_twice(self, sandbox: Sandbox) -> None:
         source = "import os\nchild = os.fork()\nif child: os.waitpid(child, 0)\nresult = {'child': child == 0}"
@@ -186,18 +212,20 @@ class TestContract:
 
 
 @pytest.mark.filterwarnings("ignore:the 'process' sandbox")
-@pytest.mark.parametrize("backend", ["bubblewrap", "process"])
+@pytest.mark.parametrize("backend", BACKENDS)
 class TestLifetime:
     def test_nothing_is_left_after_close(self, backend: str, handlers: Path) -> None:
-        before, groups = {one.pid for one in alive_below(os.getpid())}, control_groups()
-        files = set(os.listdir("/tmp"))
+        groups, files, boxes = control_groups(), set(os.listdir("/tmp")), containers(os.getpid())
         sandbox = open_sandbox(backend, WorkerImage(handlers, preload=()), workers=2)
-        assert submit(sandbox, "result = {'x': 1}").status == "ok"
+        running = settled(sandbox)
+        assert running
         sandbox.close()
         sandbox.close()
-        assert {one.pid for one in alive_below(os.getpid())} <= before
+        assert not alive(running)
+        assert containers(os.getpid()) == boxes
         assert control_groups() <= groups
-        assert not {name for name in set(os.listdir("/tmp")) - files if name.startswith("netwright-")}
+        ours = ("netwright-docker-" + str(os.getpid()), "netwright-job-", "netwright-worker-")
+        assert not {name for name in set(os.listdir("/tmp")) - files if name.startswith(ours)}
         with pytest.raises(RuntimeError, match="closed"):
             submit(sandbox, "")
 
@@ -210,24 +238,27 @@ class TestLifetime:
         assert time.monotonic() - started < 10
 
     def test_a_dead_worker_is_replaced(self, backend: str, handlers: Path) -> None:
-        before = set(psutil.Process().children())
         with open_sandbox(backend, WorkerImage(handlers, preload=()), workers=1) as sandbox:
-            (launcher,) = set(psutil.Process().children()) - before
-            threading.Timer(0.5, launcher.children()[0].kill).start()
+            first = sandbox.processes()[0]  # type: ignore[attr-defined]
+            threading.Timer(0.5, os.kill, (first, signal.SIGKILL)).start()
             outcome = submit(sandbox, "import time\ntime.sleep(9)")
             assert outcome.status == "crash"
             assert outcome.failure is not None
             assert "did not survive" in outcome.failure.message
             assert submit(sandbox, "result = {'again': 1}").result == {"again": 1}
 
-    def test_a_dead_launcher_is_no_harm(self, backend: str, handlers: Path) -> None:
-        before, groups = set(psutil.Process().children()), control_groups()
+    def test_a_lost_launcher_or_container_is_no_harm(self, backend: str, handlers: Path) -> None:
+        before, groups, boxes = set(psutil.Process().children()), control_groups(), containers(os.getpid())
         with open_sandbox(backend, WorkerImage(handlers, preload=()), workers=1) as sandbox:
-            (launcher,) = set(psutil.Process().children()) - before
-            below = launcher.children(recursive=True)
-            launcher.kill()
-            psutil.wait_procs(below, timeout=5)
-            assert not [one for one in below if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+            below = alive(sandbox.processes())  # type: ignore[attr-defined]
+            if backend == "docker":
+                (name,) = set(containers(os.getpid())) - set(boxes)
+                subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
+            else:
+                (launcher,) = set(psutil.Process().children()) - before
+                launcher.kill()
+            psutil.wait_procs([psutil.Process(pid) for pid in alive(below)], timeout=5)
+            assert not alive(below)
             assert submit(sandbox, "").status == "crash"
             assert submit(sandbox, "result = {'again': 1}").result == {"again": 1}
         assert control_groups() <= groups
@@ -250,7 +281,10 @@ class TestLifetime:
         while any(psutil.pid_exists(one) for one in workers) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not [one for one in workers if psutil.pid_exists(one)]
-        assert not [name for name in control_groups() if name.startswith(f"netwright-{pid}-")]
+        while containers(pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not containers(pid)
+        assert not [name for name in control_groups(pid) if name.startswith(f"netwright-{pid}-")]
 
 
 def start_host(backend: str, handlers: Path) -> tuple[int, list[int]]:
@@ -264,20 +298,21 @@ def start_host(backend: str, handlers: Path) -> tuple[int, list[int]]:
         "job = Job(handler='candidate.run', payload={'source': 'import time\\ntime.sleep(60)'})\n"
         "threading.Thread(target=sandbox.run, args=(job,), daemon=True).start()\n"
         "time.sleep(0.5)\n"
-        "print(json.dumps([p.pid for p in psutil.Process().children(recursive=True)]), flush=True)\n"
+        "below = [p.pid for p in psutil.Process().children(recursive=True)]\n"
+        "print(json.dumps(below + sandbox.processes()), flush=True)\n"
         "time.sleep(60)\n"
     )
     host = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert host.stdout is not None
     workers = json.loads(host.stdout.readline())
     host.stdout.close()
-    assert len(workers) > 4
+    assert len(set(workers)) >= 4  # two workers, and a job of two processes
     return host.pid, workers
 
 
-def control_groups() -> set[str]:
-    """Names of the control groups that sandboxes have made on this machine."""
-    return {path.name for path in Path("/sys/fs/cgroup").rglob("netwright-*")}
+def control_groups(pid: int | None = None) -> set[str]:
+    """Names of the control groups that sandboxes of a process (of this one) have made on this machine."""
+    return {path.name for path in Path("/sys/fs/cgroup").rglob(f"netwright-{pid or os.getpid()}-*")}
 
 
 def test_an_unknown_backend_is_named(handlers: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import shutil
 import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from netwright.tools import datasets
-from netwright.tools.datasets import DatasetCorrupt, DatasetMissing, held_out_labels, prepare
+import torch
+from netwright.memory.home import home_folder
+from netwright.tools import dataset_sources, datasets
+from netwright.tools.datasets import DatasetCorrupt, DatasetMissing, DiskFull, held_out_labels, prepare
 from netwright.tools.tasks import UnknownDataset, task_info
 
 
@@ -66,7 +69,7 @@ def test_two_at_a_time_and_a_broken_copy_end_whole(tmp_path: Path) -> None:
 
 
 def test_missing_data_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(datasets, "DEBIAN_FASHION_MNIST", tmp_path / "absent")
+    monkeypatch.setattr(dataset_sources, "DEBIAN_FASHION_MNIST", tmp_path / "absent")
     for name in ("cifar10", "cifar100", "svhn", "mnist", "fashion-mnist"):
         with pytest.raises(DatasetMissing, match=r"not on disk.*downloads.*--download") as caught:
             prepare(name)
@@ -88,14 +91,14 @@ def test_fashion_mnist_from_idx_files(monkeypatch: pytest.MonkeyPatch, tmp_path:
     _idx(tmp_path / "train-labels-idx1-ubyte.gz", np.arange(60_000) % 10)
     _idx(tmp_path / "t10k-images-idx3-ubyte.gz", images[:10_000])
     _idx(tmp_path / "t10k-labels-idx1-ubyte.gz", np.arange(10_000) % 10)
-    monkeypatch.setattr(datasets, "DEBIAN_FASHION_MNIST", tmp_path)
+    monkeypatch.setattr(dataset_sources, "DEBIAN_FASHION_MNIST", tmp_path)
     found = np.load(prepare("fashion-mnist") / "train_x.npy")
     assert found.shape == (60_000, 1, 28, 28)
     assert (found[:, 0] == images).all()
 
 
 def test_damaged_files_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(datasets, "DEBIAN_FASHION_MNIST", tmp_path)
+    monkeypatch.setattr(dataset_sources, "DEBIAN_FASHION_MNIST", tmp_path)
     with pytest.raises(DatasetCorrupt, match="train-images"):
         prepare("fashion-mnist")
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\x01" + b"\1" * 12))
@@ -120,3 +123,46 @@ def test_cifar_from_a_folder_of_torchvision(monkeypatch: pytest.MonkeyPatch, tmp
     assert images.shape == (10_000, 3, 32, 32)
     assert (images.reshape(10_000, -1) == pixels).all()
     assert held_out_labels("cifar10").max() == 9
+
+
+def test_resized_copies_lie_beside_the_original_and_are_made_once() -> None:
+    from torchvision.transforms.v2 import functional
+
+    folder = prepare("digits")
+    copy = prepare("digits", size=(16, 12))
+    assert copy == folder.parent / "images-16x12"
+    assert sorted(path.name for path in copy.iterdir()) == ["test_x.npy", "train_x.npy", "train_y.npy"]
+    for name, count in (("train_x.npy", 1437), ("test_x.npy", 360)):
+        made, original = np.load(copy / name), torch.from_numpy(np.load(folder / name))
+        assert (made.shape, made.dtype) == ((count, 1, 16, 12), np.uint8)
+        assert (made == functional.resize(original, [16, 12], antialias=True).numpy()).all()
+    assert (np.load(copy / "train_y.npy") == np.load(folder / "train_y.npy")).all()
+    before = (copy / "train_x.npy").stat().st_mtime_ns
+    assert prepare("digits", size=(16, 12)) == copy
+    assert (copy / "train_x.npy").stat().st_mtime_ns == before
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["images", "images-16x12", "labels"]
+
+
+def test_a_copy_of_its_own_size_is_the_original() -> None:
+    assert prepare("digits", size=(8, 8)) == prepare("digits")
+    with pytest.raises(ValueError, match="cannot have 0 × 8"):
+        prepare("digits", size=(0, 8))
+
+
+def test_copies_are_made_in_pieces_and_two_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = np.load(prepare("digits", size=(10, 10)) / "train_x.npy")
+    monkeypatch.setattr(datasets, "_PIECE_BYTES", 100 * 100)
+    (home_folder("data") / "digits" / "images-10x10" / "train_y.npy").unlink()
+    with ThreadPoolExecutor(3) as pool:
+        copies = set(pool.map(lambda _: prepare("digits", size=(10, 10)), range(3)))
+    assert len(copies) == 1
+    assert (np.load(copies.pop() / "train_x.npy") == whole).all()
+
+
+def test_a_copy_that_does_not_fit_is_refused_before_it_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = prepare("digits")
+    # 1,797 images of 1,024 × 1,024 bytes are 1.8 GiB.
+    monkeypatch.setattr(datasets, "_SPARE_BYTES", shutil.disk_usage(folder).free - 2**30)
+    with pytest.raises(DiskFull, match=r"needs 1\.8 GiB in .* where .* GiB are free; make room"):
+        prepare("digits", size=(1024, 1024))
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["images", "labels"]

@@ -24,7 +24,7 @@ from netwright.tools.execution import (
 )
 from netwright.tools.tasks import task
 
-NETWORKS = sorted((Path(__file__).parent.parent / "data" / "networks").glob("*.py"))
+NETWORKS = sorted((Path(__file__).parent.parent / "data" / "variants").glob("*.py"))
 PLAIN = next(path for path in NETWORKS if path.stem == "plain").read_text()
 SECRET = "a-secret-of-the-parent-process"
 DIGITS = task("digits")
@@ -74,7 +74,7 @@ FAULTS = {
     "no train_setup": ("def train_setup", "def setup", "contract", "ContractError", "no train_setup()"),
     "no hyperparameters": ("def supported_", "def _", "contract", "ContractError", "supported_hyperparameters()"),
     "hyperparameters": ("{'lr', 'momentum'}", "'lr'", "contract", "ContractError", "returned str"),
-    "not a module": ("class Net(nn.Module)", "class Net", "contract", "ContractError", "not a class derived"),
+    "not a module": ("class Net(nn.Module)", "class Net", "contract", "ContractError", "not derived from torch.nn.Module"),
     "import": ("import torch\n", "import torch\nimport absent_module\n", "contract", "ModuleNotFoundError", "absent"),
     "exit": ("import torch\n", "import torch\nraise SystemExit(0)\n", "contract", "SystemExit", "0"),
     "syntax": ("def forward(", "def forward((", "parse", "SyntaxError", ""),

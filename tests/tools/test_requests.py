@@ -13,6 +13,9 @@ UNDERSTOOD = [
     # The number and its unit.
     ("a CIFAR-10 classifier under 200k parameters", "cifar10", None, 200_000),
     ("A CIFAR-10 CLASSIFIER UNDER 200K PARAMETERS", "cifar10", None, 200_000),
+    ("an Imagenette classifier under 300k parameters", "imagenette", None, 300_000),
+    ("CelebA gender with at most 100k params", "celeba-gender", None, 100_000),
+    ("places 365, at most 2M parameters", "places365", None, 2_000_000),
     ("classify cifar 100 images with at most 1.5M params", "cifar100", None, 1_500_000),
     ("Fashion-MNIST net, fewer than 50,000 weights", "fashion-mnist", None, 50_000),
     ("mnist under 0.2M", "mnist", None, 200_000),

@@ -1,21 +1,25 @@
-"""Known data sets and protocols."""
+"""Known data sets."""
 
 from __future__ import annotations
 
 import pytest
-from netwright.tools.protocols import default_protocol, known_protocols, protocol
 from netwright.tools.tasks import UnknownDataset, known_datasets, task, task_info
-from pydantic import ValidationError
 
 
 def test_every_data_set_has_a_consistent_task() -> None:
-    assert set(known_datasets()) == {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "svhn"}
+    small = {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "svhn"}
+    photos = {"imagenette", "celeba-gender", "places365"}
+    assert set(known_datasets()) == small | photos
+    assert {name for name in known_datasets() if task_info(name).photos} == photos
     for name in known_datasets():
         info, made = task_info(name), task(name)
         assert made.in_shape == info.in_shape
         assert made.out_shape == (info.classes,)
         assert len(info.mean) == len(info.std) == info.in_shape[0]
         assert all(0 < value < 1 for value in (*info.mean, *info.std, info.threshold))
+        assert info.per_class is None or info.train_size == info.per_class * info.classes
+        # What a worker holds in memory, and what is on disk twice at most while it is made.
+        assert (info.train_size + info.test_size) * info.in_shape[0] * info.in_shape[1] * info.in_shape[2] < 2.5e9
 
 
 @pytest.mark.parametrize("spelling", ["CIFAR-10", "cifar_10", "Cifar 10", "cifar10"])
@@ -32,24 +36,3 @@ def test_thresholds_of_the_paper() -> None:
 def test_unknown_data_set_lists_the_known_ones() -> None:
     with pytest.raises(UnknownDataset, match=r"'imaginary'.*digits.*cifar100"):
         task("imaginary")
-
-
-def test_protocols_by_name_and_override() -> None:
-    assert default_protocol("digits").name == "digits-1ep"
-    assert default_protocol("SVHN").name == "lemur-1ep"
-    plain, changed = protocol("lemur-1ep"), protocol("lemur-1ep", epochs=3)
-    assert (plain.epochs, plain.batch, plain.lr, plain.momentum) == (1, 64, 0.01, 0.9)
-    assert changed.epochs == 3
-    assert changed.hash != plain.hash
-    assert len({protocol(name).hash for name in known_protocols()}) == len(known_protocols())
-
-
-def test_bad_protocols_are_refused() -> None:
-    with pytest.raises(ValueError, match="known are: digits-1ep"):
-        protocol("nothing")
-    with pytest.raises(ValidationError):
-        protocol("digits-1ep", epochs=0)
-    with pytest.raises(ValidationError):
-        protocol("digits-1ep", epoch=1)
-    with pytest.raises(ValueError, match="unknown transform 'mirror'"):
-        protocol("digits-1ep", transform="mirror")

@@ -14,7 +14,7 @@ from netwright.tools.protocols import protocol
 from netwright.tools.tasks import task
 from netwright.tools.training import Evaluator, accuracy, evaluation_image
 
-NETWORKS = sorted((Path(__file__).parent.parent / "data" / "networks").glob("*.py"))
+NETWORKS = sorted((Path(__file__).parent.parent / "data" / "variants").glob("*.py"))
 PLAIN = next(path for path in NETWORKS if path.stem == "plain").read_text()
 DIGITS = task("digits")
 ONE_EPOCH = protocol("digits-1ep", lr=0.02)

@@ -84,11 +84,17 @@ def _message(error: BaseException) -> str:
             text = f"missing key {error.args[0]!r}"
         else:
             text = str(error)
+        notes = "; ".join(note for note in getattr(error, "__notes__", ()) if isinstance(note, str))
     except Exception as second:
-        text = f"(its message could not be made: {type(second).__name__})"
+        text, notes = f"(its message could not be made: {type(second).__name__})", ""
     unsaid = "an allocation went over the memory limit" if _out_of_memory(error) else "(no message)"
-    text = " ".join(text[: 4 * MAX_MESSAGE_CHARS].split()) or unsaid
-    return text if len(text) <= MAX_MESSAGE_CHARS else text[: MAX_MESSAGE_CHARS - 1] + "…"
+    text = _shortened(text, MAX_MESSAGE_CHARS // (2 if notes else 1)) or unsaid
+    return _shortened(f"{text}; {notes}", MAX_MESSAGE_CHARS) if notes else text
+
+
+def _shortened(text: str, most: int) -> str:
+    text = " ".join(text[: 4 * most].split())
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -1,0 +1,15 @@
+# Never end, and ignore every signal that can be ignored.
+import signal
+
+for number in range(1, 65):
+    try:
+        signal.signal(number, signal.SIG_IGN)
+    except (OSError, ValueError):
+        pass
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+while True:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass

