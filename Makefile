@@ -14,7 +14,7 @@ KEY := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(KEY)
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo test test-slow test-sandbox test-kill test-wheel test-fuzz bench-corpus bench-validation lint format docs lock clean
+.PHONY: help setup system develop demo test test-slow test-sandbox test-kill test-wheel test-fuzz bench-corpus bench-evaluator bench-validation lint format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ test-fuzz: setup ## ten thousand hostile inputs through validate: a verdict for 
 
 bench-corpus: setup ## train a sample of the embedded model's corpus: how good is what it learned from?
 	$(PY) benchmarks/corpus_accuracy.py
+
+bench-evaluator: setup ## CPU time and accuracy of the evaluator against LEMUR's way of training (an hour)
+	$(PY) benchmarks/evaluator.py
 
 bench-validation: setup ## validations per second: a warm worker against a new process or sandbox per candidate
 	$(PY) benchmarks/validation.py

@@ -24,7 +24,6 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-
 WORKERS = 2
 """LEMUR's default (``default_num_workers``)."""
 

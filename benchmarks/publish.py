@@ -1,8 +1,8 @@
 """Put what was measured into the documents: ``python benchmarks/publish.py [--demo REPORT --ablation REPORT]``.
 
 Everything comes from files in ``docs/reports``: the training reports of the embedded model, the accuracy of its
-corpus, the speed of validation, and the cycles of the demo with and without tuning, which ``--demo`` and
-``--ablation`` take over from a campaign's ``report.json``. Nothing is typed by hand.
+corpus, the speed of validation and of the evaluator, and the cycles of the demo with and without tuning, which
+``--demo`` and ``--ablation`` take over from a campaign's ``report.json``. Nothing is typed by hand.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from evaluator_report import table as evaluator_table
 from netwright.tools.pretraining.pipeline import NANO
 from netwright.tools.pretraining.report import TrainingReport, publish
 from netwright.tools.report.model import CampaignReport
@@ -147,6 +148,8 @@ def main() -> None:
     between(ROOT / "docs" / "campaigns.md", "ablation", campaign_table(ablation))
     speed = json.loads((REPORTS / "validation-speed.json").read_text(encoding="utf-8"))
     between(ROOT / "docs" / "sandbox.md", "validation speed", speed_text(speed))
+    evaluator = json.loads((REPORTS / "evaluator-speed.json").read_text(encoding="utf-8"))
+    between(ROOT / "docs" / "evaluation.md", "evaluator", evaluator_table(evaluator))
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class Container:
             self._socket = self._attached._sock
             self._socket.settimeout(None)
             self._api.start(self.name)
-        except DockerException as error:
+        except (DockerException, OSError) as error:  # OSError: the daemon is gone
             self.end()
             raise WorkerGone(str(getattr(error, "explanation", None) or error)) from error
         self.to = self._socket.fileno()
@@ -176,7 +176,7 @@ class Container:
 
         try:
             found = self._api.top(self.name, ps_args="-o pid")
-        except APIError:
+        except (APIError, OSError):
             return []
         return [int(row[0]) for row in found["Processes"]]
 
@@ -191,8 +191,8 @@ class Container:
                 self._api.inspect_container(self.name)
             except NotFound:
                 return
-            except DockerException:
-                pass  # it is being removed already
+            except (DockerException, OSError):
+                pass  # it is being removed already, or the daemon is gone
             time.sleep(0.05)
 
     def release(self) -> None:

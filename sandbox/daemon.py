@@ -30,11 +30,12 @@ STAGING = "netwright-docker-"
 _FOLDERS = ("dev", "etc", "netwright", "proc", "scratch", "sys", "tmp", "usr")
 _FOR_ALL = ("scratch", "tmp")
 _TIMEOUT_S = 60
+_LOCAL = "http+docker://localhost"  # what the SDK makes of a Unix socket
 _number = itertools.count()
 
 
 def connect() -> Any:
-    """A client of the daemon that the environment names (``DOCKER_HOST``), else of this machine's.
+    """A client of this machine's daemon, at the socket that ``DOCKER_HOST`` names or the usual one.
 
     Raises:
         SandboxUnavailable: no SDK, no daemon, or one for other machines; the message says what to do.
@@ -52,6 +53,12 @@ def connect() -> Any:
         where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
         why = " (permission denied)" if "Permission denied" in str(error) else ""
         raise SandboxUnavailable(f"the docker sandbox reaches no daemon at {where}{why}; {INSTALL_DAEMON}") from error
+    if client.api.base_url != _LOCAL:
+        client.close()
+        raise SandboxUnavailable(
+            "the docker sandbox needs the daemon of this machine, by its Unix socket: it shows this machine's files; "
+            f"DOCKER_HOST is {os.environ.get('DOCKER_HOST')}"
+        )
     ours = (platform.system().lower(), platform.machine())
     if (told.get("OSType"), told.get("Architecture")) != ours:
         client.close()

@@ -112,8 +112,15 @@ class WorkerPool(ABC):
             self._idle.put((slot, worker))
 
     def _start(self, slot: int, worker: Worker | None) -> Worker:
+        """A worker that is ready: the one that was started ahead, or another."""
+        if worker is not None:
+            try:
+                worker.wait_ready()
+                return worker
+            except WorkerGone:
+                self._discard(slot)  # killed while nobody looked
         try:
-            worker = worker or self._spawn(slot)
+            worker = self._spawn(slot)
             worker.wait_ready()
         except WorkerGone as error:
             self._discard(slot)
@@ -125,8 +132,8 @@ class WorkerPool(ABC):
         self._discard(slot)
         try:
             return self._spawn(slot)
-        except (WorkerGone, RuntimeError):
-            return None
+        except (WorkerGone, RuntimeError, OSError):
+            return None  # the next job tries again, and says why it fails
 
     def _spawn(self, slot: int) -> Worker:
         with self._lock:

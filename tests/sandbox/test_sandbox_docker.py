@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,14 @@ class TestContainer:
         assert name not in own_containers()
         assert submit(sandbox, "result = {'again': 1}").result == {"again": 1}
 
+    def test_a_replacement_that_dies_is_replaced_too(self, fresh: Any) -> None:
+        sandbox, _ = fresh()
+        others = set(own_containers())
+        assert submit(sandbox, "import os\nos._exit(3)").status == "crash"
+        (replacement,) = set(own_containers()) - others
+        command("rm", "--force", replacement)
+        assert submit(sandbox, "result = {'again': 1}").result == {"again": 1}
+
     def test_it_is_replaced_after_so_many_jobs(self, fresh: Any) -> None:
         sandbox, name = fresh(recycle_after=3)  # the self-check was the first
         for source in ("result = {}", "raise ValueError"):
@@ -180,7 +189,13 @@ class TestContainer:
         try:
             for name, kind in made.items():
                 command("create", "--name", name, "--label", f"netwright.host={labels[kind]}", image, "/usr/bin/true")
+            copies = [Path(tempfile.gettempdir(), f"netwright-docker-{pid}-test") for pid in (4194304, os.getpid())]
+            for folder in copies:
+                (folder / "inside").mkdir(parents=True)
             fresh()
+            assert [folder.exists() for folder in copies] == [False, True]
+            copies[1].joinpath("inside").rmdir()
+            copies[1].rmdir()
             left = [name for name in command("ps", "--all", "--format", "{{.Names}}").split() if name in made]
             assert [made[name] for name in left] == ["elsewhere"]
             assert base in own_containers()
@@ -219,7 +234,9 @@ class TestContainer:
         try:
             sandbox, _ = fresh(image=name)
             outcome = submit(sandbox, "import os, sys\nresult = {'at': sys.prefix, 'usr': os.listdir('/usr')}")
-            assert outcome.result == {"at": "/usr/local", "usr": ["local"]}
+            assert outcome.result["at"] == "/usr/local"
+            assert set(outcome.result["usr"]) <= {"lib", "local"}  # nothing of this machine's
+            sandbox.close()
         finally:
             command("rmi", "--force", name)
 

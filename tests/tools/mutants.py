@@ -87,7 +87,7 @@ STATEMENTS = (
     "while True: pass",
 )
 
-_BOUNDARIES = [MAX_SOURCE_BYTES - 1, MAX_SOURCE_BYTES, MAX_SOURCE_BYTES + 1, 2 * MAX_SOURCE_BYTES, 1 << 24]
+_BOUNDARIES = [MAX_SOURCE_BYTES - 1, MAX_SOURCE_BYTES, MAX_SOURCE_BYTES + 1, 2 * MAX_SOURCE_BYTES, 1 << 22]
 _FILLERS = ["#", "\n", " ", "x = 1\n", "pass;", "def f(): pass\n", "é", "(", "0,", "'", "\0", "\ud800", "@f\n"]
 # What comes before each level, in the middle, and after each level.
 _NESTS = [
