@@ -16,6 +16,8 @@ from typing import Any
 from . import call, jail, kernel, watch, wire
 from .group import MemoryGroup
 
+FOLDER = "netwright-job-"
+"""Start of the name of a job's scratch where it has no namespaces; the worker's process id follows."""
 TICK_S = 0.025
 """How often limits are looked at. A job that ends is noticed at once."""
 _GAUGE_S = 0.1
@@ -71,7 +73,7 @@ def run(
 
     Raises ``wire.Closed`` if the host is gone; the job has ended then, too.
     """
-    scratch = jail.SCRATCH if setting.isolating else tempfile.mkdtemp(prefix="netwright-job-")
+    scratch = jail.SCRATCH if setting.isolating else tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-")
     killed_before = setting.kills()
     try:
         job = _start(setting, name, payload, data, limits, scratch)

@@ -12,8 +12,11 @@ import math
 import mmap
 import os
 import pkgutil
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from . import group, job, kernel, pages, wire
@@ -32,6 +35,7 @@ def main() -> None:
         if not isolating:
             kernel.die_with_parent()
             kernel.adopt_orphans()
+            _sweep()
         _require_pidfds()
         readiness = _readiness()
         data = _load(configuration)
@@ -109,6 +113,14 @@ def _require_one_thread() -> None:
             f"the worker has {threads} threads after loading and cannot fork safely; "
             "a preloaded module or a handler module started one when it was imported"
         )
+
+
+def _sweep() -> None:
+    """Remove the folders of jobs whose worker was killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{job.FOLDER}*-*"):
+        pid = folder.name.removeprefix(job.FOLDER).split("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _require_pidfds() -> None:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -272,6 +273,15 @@ class TestLifetime:
             open_sandbox(backend, WorkerImage(tmp_path / "none"))
         with pytest.raises(FileNotFoundError, match=r"no \.npy file"):
             open_sandbox(backend, WorkerImage(handlers, preload=(), data={"d": tmp_path}))
+
+    def test_the_folders_of_a_killed_worker_are_removed(self, backend: str, handlers: Path) -> None:
+        folder = Path(tempfile.gettempdir(), "netwright-job-4194304-test")
+        (folder / "left").mkdir(parents=True, exist_ok=True)
+        try:
+            open_sandbox(backend, WorkerImage(handlers, preload=()), workers=1).close()
+            assert folder.exists() == (backend != "process")  # the others have none, and see none
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def test_a_killed_host_takes_its_workers_along(self, backend: str, handlers: Path) -> None:
         pid, workers = start_host(backend, handlers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from netwright.graphs.config import Config, ConfigError, load_config
+from netwright.graphs.opening import campaign_request, limits_hash
 from netwright.sandbox import (
     DockerOptions,
     Job,
@@ -338,8 +339,24 @@ class TestAgreement:
         assert torch_docker.run(job).result == {"s": 276}
 
 
-def test_the_default_is_bubblewrap() -> None:
-    from netwright.graphs.config import Config
+class TestSettings:
+    def test_the_default_is_bubblewrap(self) -> None:
+        assert Config().sandbox.backend == BubblewrapSandbox.name
+        assert Config().sandbox.docker == DockerOptions()
 
-    assert Config().sandbox.backend == BubblewrapSandbox.name
-    assert shutil.which("docker") is None or Config().sandbox.docker == DockerOptions()
+    def test_an_order_and_options(self) -> None:
+        config = load_config(overrides=["sandbox.backend=[docker, bubblewrap]", "sandbox.docker.runtime=runsc"])
+        assert config.sandbox.backend == ("docker", "bubblewrap")
+        assert config.sandbox.docker.runtime == "runsc"
+        assert load_config(base=config.model_dump(mode="json")) == config
+
+    @pytest.mark.parametrize("order", ["[docker, process]", "[]", "[docker, docker]", "[chroot]"])
+    def test_an_order_that_makes_no_sense(self, order: str) -> None:
+        with pytest.raises(ConfigError, match="sandbox"):
+            load_config(overrides=[f"sandbox.backend={order}"])
+
+    def test_a_verdict_does_not_depend_on_how_a_container_is_made(self) -> None:
+        changed = load_config(overrides=["sandbox.docker.recycle_after=5"])
+        request = campaign_request(changed)
+        assert limits_hash(request, changed) == limits_hash(request, Config())
+        assert limits_hash(request, load_config(overrides=["sandbox.backend=docker"])) != limits_hash(request, changed)
