@@ -74,7 +74,7 @@ FAULTS = {
     "no train_setup": ("def train_setup", "def setup", "contract", "ContractError", "no train_setup()"),
     "no hyperparameters": ("def supported_", "def _", "contract", "ContractError", "supported_hyperparameters()"),
     "hyperparameters": ("{'lr', 'momentum'}", "'lr'", "contract", "ContractError", "returned str"),
-    "not a module": ("class Net(nn.Module)", "class Net", "contract", "ContractError", "not derived from torch.nn.Module"),
+    "not a module": ("class Net(nn.Module)", "class Net", "contract", "ContractError", "not derived from torch.nn"),
     "import": ("import torch\n", "import torch\nimport absent_module\n", "contract", "ModuleNotFoundError", "absent"),
     "exit": ("import torch\n", "import torch\nraise SystemExit(0)\n", "contract", "SystemExit", "0"),
     "syntax": ("def forward(", "def forward((", "parse", "SyntaxError", ""),
