@@ -60,8 +60,8 @@ _KNOWN = (
     # One epoch of SGD with momentum; the batch "depends on the data set, typically between 64 and 4096": 64 here,
     # the only one that LEMUR 2 names for one epoch, and with it the learning rate and momentum of section 2.2.7.
     KnownProtocol(_like_lemur("fsap"), "LEMUR 2, section 2.2.6 and supplement 10.2.1 (few-shot prompting)"),
-    # SGD, learning rate 0.01, batch 16, momentum 0.9, dropout 0.2, five epochs of RGB images of 32 pixels, "norm +
-    # flip", mixed precision. Five epochs of batch 16 take longer than a time limit that was made for one of 64.
+    # SGD, learning rate 0.01, batch 16, momentum 0.9, dropout 0.2, five epochs, "norm + flip", mixed
+    # precision. Five epochs of batch 16 take longer than a time limit that was made for one of 64.
     KnownProtocol(
         _like_lemur(
             "fractal-5ep",
