@@ -35,7 +35,8 @@ class SourceRefused(ValueError):
 
     def __init__(self, error_class: str, message: str) -> None:
         super().__init__(message)
-        self.verdict = Verdict(ok=False, stage="extract", error_class=error_class, message=message)
+        # The name of a file may be long, no valid text, or made to move a terminal's cursor.
+        self.verdict = Verdict(ok=False, stage="extract", error_class=error_class, message=outcomes.text(message))
 
 
 def validation_image() -> WorkerImage:
@@ -56,6 +57,8 @@ def read_source(path: Path) -> str:
             raw = stream.read(MAX_SOURCE_BYTES + 1)
     except OSError as error:
         raise SourceRefused(type(error).__name__, f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:  # a null byte in the path, or a surrogate that stands for no byte
+        raise SourceRefused("BadPath", f"cannot read {path}: {error}") from error
     if len(raw) > MAX_SOURCE_BYTES:
         raise SourceRefused("TooLarge", f"{path} has more than {MAX_SOURCE_BYTES} bytes")
     if b"\0" in raw:

@@ -98,7 +98,7 @@ def _kind(error: BaseException) -> str:
 def _text(error: BaseException) -> str:
     try:
         return str(error).lower()
-    except Exception:  # a candidate's own exception class may do anything in __str__
+    except BaseException:  # a candidate's own exception class may do anything in __str__
         return ""
 
 
@@ -109,7 +109,7 @@ def describe(error: BaseException) -> dict[str, Any]:
         message = str(error)[:_MESSAGE_CHARS]
         text = "".join(format_list(StackSummary.extract(iter(frames))))[-_TRACEBACK_CHARS // 2 :]
         text += "".join(format_exception_only(error))[: _TRACEBACK_CHARS // 2]
-    except Exception as second:
+    except BaseException as second:
         message, text = f"(its message could not be read: {type(second).__name__})", ""
     return {
         "error_class": type(error).__name__[:200],

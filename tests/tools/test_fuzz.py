@@ -28,7 +28,7 @@ from .mutants import LEAK, PROGRAMS, Input
 from .trees import inputs
 
 DIGITS = task("digits")
-# Tight, so that endless loops cost little: a valid program takes a fiftieth of this.
+# Tight, so that endless loops cost little: a valid program takes a twentieth of this.
 LIMITS = Limits(wall_s=10, cpu_s=1, memory_mb=256, processes=16, output_kb=128, result_kb=64)
 BATCH = 8
 SEED = 20_240_601

@@ -85,7 +85,7 @@ def _message(error: BaseException) -> str:
         else:
             text = str(error)
         notes = "; ".join(note for note in getattr(error, "__notes__", ()) if isinstance(note, str))
-    except Exception as second:
+    except BaseException as second:  # a candidate's own exception class may do anything in __str__
         text, notes = f"(its message could not be made: {type(second).__name__})", ""
     unsaid = "an allocation went over the memory limit" if _out_of_memory(error) else "(no message)"
     text = _shortened(text, MAX_MESSAGE_CHARS // (2 if notes else 1)) or unsaid
