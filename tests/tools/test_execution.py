@@ -99,6 +99,11 @@ def test_each_fault_is_named_at_its_stage(validator: Validator, fault: str) -> N
     check(validator.validate(PLAIN.replace(old, new), DIGITS), stage, error_class, words)
 
 
+def test_an_exception_that_cannot_be_told_is_named_all_the_same(validator: Validator) -> None:
+    hostile = "class Odd(Exception):\n    def __str__(self): raise KeyboardInterrupt\nraise Odd()\n"
+    check(validator.validate(PLAIN + hostile, DIGITS), "contract", "Odd", "could not be made: KeyboardInterrupt")
+
+
 def test_a_fault_has_its_line(validator: Validator) -> None:
     source = PLAIN.replace("self.features(x)", "self.feature(x)")
     verdict = validator.validate(source, DIGITS)
