@@ -73,6 +73,7 @@ def validate(
 def verdict_table(verdicts: dict[str, Verdict]) -> Table:
     """One line for each file."""
     table = Table("file", "verdict", "stage", "parameters", "FLOPs", "seconds", "reason")
+    table.columns[0].overflow = "fold"  # of files in one folder the ends of their names tell which is which
     for name, verdict in verdicts.items():
         numbers = [f"{n:,}" if n is not None else "–" for n in (verdict.params, verdict.flops)]
         mark = "[green]valid[/]" if verdict.ok else "[red]invalid[/]"

@@ -112,7 +112,9 @@ def test_interrupted_evaluation_ends_in_one_line(tmp_path, netwright_home):
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
+    # Python ends itself by the signal, with nothing more said, if that came while a text was executed (as each data
+    # class does when it is made). A shell calls both 130.
+    assert process.returncode in (130, -signal.SIGINT)
     assert stdout == ""
     assert stderr.strip() == "error: interrupted"
 
