@@ -14,7 +14,7 @@ from typing import Self
 from .inside import wire
 from .protocol import Failure, Job, Outcome, SandboxUnavailable, WorkerImage
 from .vessel import Vessel
-from .worker import Worker, WorkerGone
+from .worker import Worker, WorkerGone, WorkerLost
 
 
 class WorkerPool(ABC):
@@ -72,7 +72,8 @@ class WorkerPool(ABC):
     def run(self, job: Job) -> Outcome:
         """Run a job on the next free worker; blocks until there is one.
 
-        A worker that dies or gets stuck is replaced, and its job's outcome is ``crash``.
+        A worker that dies or gets stuck is replaced, and its job's outcome is ``crash``; one that died before it
+        took the job is replaced without a word.
 
         Raises:
             RuntimeError: the sandbox is closed, or was closed while the job ran.
@@ -92,7 +93,13 @@ class WorkerPool(ABC):
                 raise RuntimeError(f"the {self.name} sandbox is closed")
             if worker is None or not worker.readiness:
                 worker = self._start(slot, worker)
-            outcome = worker.run(job, payload)
+            try:
+                outcome = worker.run(job, payload)
+            except WorkerLost:
+                # Killed while nobody looked, and not by this job, which must not be blamed for it.
+                self._discard(slot)
+                worker = self._start(slot, None)
+                outcome = worker.run(job, payload)
             if self._is_spent(worker, outcome):
                 worker = self._renew(slot)
             return outcome

@@ -31,6 +31,10 @@ class WorkerGone(Exception):
         self.status: Literal["crash", "memory"] = status
 
 
+class WorkerLost(WorkerGone):
+    """The worker was gone before it could take the job, which another one may take."""
+
+
 class Worker:
     """One started worker. The pool hands it to one thread at a time; only ``close`` may come from another."""
 
@@ -66,7 +70,12 @@ class Worker:
             self._resident_mib = self.readiness.get("resident_mib") or self._vessel.limiter.resident_mib()
 
     def run(self, job: Job, payload: bytes) -> Outcome:
-        """Run one job, whose payload is given as JSON. Raises :class:`WorkerGone` if the worker did not survive it."""
+        """Run one job, whose payload is given as JSON.
+
+        Raises:
+            WorkerLost: it did not live to take the job.
+            WorkerGone: it did not survive the job.
+        """
         with self._exchange:
             if self._closed:
                 raise WorkerGone("it was closed")
@@ -81,11 +90,18 @@ class Worker:
             try:
                 limiter.limit(memory, limits.processes + _SLACK_PROCESSES)
             except OSError as error:
-                raise WorkerGone(self._obituary(f"its control group takes no limits ({error})")) from error
+                raise WorkerLost(self._obituary(f"its control group takes no limits ({error})")) from error
             killed_before = limiter.kills()
         bounds = {**limits.model_dump(), "address_space": job.address_space}
         header = {"handler": job.handler, "data": job.data, "limits": bounds}
-        self._tell(header, payload)
+        idle = select.poll()
+        idle.register(self._vessel.source, select.POLLIN)
+        if idle.poll(0):  # a worker that waits for a job says nothing: this is the end of the channel
+            raise WorkerLost(self._obituary("it ended while it was idle"))
+        try:
+            self._tell(header, payload)
+        except WorkerGone as error:
+            raise WorkerLost(str(error)) from error
         deadline = time.monotonic() + limits.wall_s + _GRACE_S
         try:
             self._await_answer(killed_before, deadline)

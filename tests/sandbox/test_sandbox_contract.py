@@ -260,7 +260,7 @@ class TestLifetime:
                 launcher.kill()
             psutil.wait_procs([psutil.Process(pid) for pid in alive(below)], timeout=5)
             assert not alive(below)
-            assert submit(sandbox, "").status == "crash"
+            # Gone while it was idle: the next job is not blamed for it.
             assert submit(sandbox, "result = {'again': 1}").result == {"again": 1}
         assert control_groups() <= groups
 
