@@ -11,6 +11,7 @@ from netwright.tools.statistics import t_interval
 from scipy.stats import spearmanr
 
 Row = dict[str, Any]
+_FURTHER = "further passes"
 ASKED = {"cpu_ratio": 5.0, "spearman": 0.9, "wall_ratio": 1.25}
 
 
@@ -55,9 +56,10 @@ def _lemur_cpu(row: Row) -> float:
 
 def summary(rows: list[Row]) -> dict[str, Any]:
     """Figures of all rows with one number of samples."""
-    ratio = _by_network(rows, lambda row: _lemur_cpu(row) / row["ours"]["cpu_s"])
+    whole_way = [row for row in rows if _FURTHER in row["lemur"]["cpu_s"]]
+    ratio = _by_network(whole_way, lambda row: _lemur_cpu(row) / row["ours"]["cpu_s"])
     once = _by_network(
-        rows, lambda row: (_lemur_cpu(row) - row["lemur"]["cpu_s"]["further passes"]) / row["ours"]["cpu_s"]
+        rows, lambda row: (_lemur_cpu(row) - row["lemur"]["cpu_s"].get(_FURTHER, 0.0)) / row["ours"]["cpu_s"]
     )
     differences = _by_network(rows, lambda row: row["ours"]["accuracy"] - row["lemur"]["accuracy"])
     interval = t_interval([float(np.mean(values)) for values in differences.values()])
@@ -68,6 +70,7 @@ def summary(rows: list[Row]) -> dict[str, Any]:
     return {
         "networks": len(ratio),
         "seeds": sorted({row["seed"] for row in rows}),
+        "seeds_with_further_passes": sorted({row["seed"] for row in whole_way}),
         "cpu_ratio": _spread([float(np.median(values)) for values in ratio.values()]),
         "cpu_ratio_without_further_passes": _spread([float(np.median(values)) for values in once.values()]),
         "accuracy": {
@@ -87,7 +90,7 @@ def summary(rows: list[Row]) -> dict[str, Any]:
             {
                 "network": name,
                 "cpu_ratio": float(np.median(ratio[name])),
-                "lemur_cpu_s": float(np.median(_by_network(rows, _lemur_cpu)[name])),
+                "lemur_cpu_s": float(np.median(_by_network(whole_way, _lemur_cpu)[name])),
                 "ours_cpu_s": float(np.median(_by_network(rows, lambda r: r["ours"]["cpu_s"])[name])),
                 "lemur": lemur[name],
                 "ours": ours[name],
