@@ -114,8 +114,8 @@ def document(rows: list[Row]) -> dict[str, Any]:
 def table(found: dict[str, Any]) -> str:
     """The report as Markdown: first what was asked, then each network."""
     lines = [
-        "| one epoch of | CPU of LEMUR's way ÷ ours | without its four further passes | accuracy, LEMUR's way | ours | "
-        "difference (95 %) | seed noise | Spearman | wall ÷ bare loop |",
+        "| one epoch of | CPU of LEMUR's way ÷ ours | without its three further passes | accuracy, LEMUR's way | "
+        "ours | difference (95 %) | seed noise | Spearman | wall ÷ bare loop |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for size, one in found["samples"].items():

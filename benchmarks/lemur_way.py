@@ -5,8 +5,9 @@ in this process, so it is for the hand-written networks of the benchmark only.
 
 As in LEMUR (``Train.train_n_eval`` and ``Const`` of nn-dataset, read 2026): PIL images transformed one by one in a
 ``DataLoader`` of two workers, fp32, the training epoch, then four passes for the report: training loss, test loss,
-training accuracy, test accuracy. The first three can be left out, since no score depends on them. Unlike LEMUR, the seed is set, test images are not augmented, and no table of all
-results is loaded, so that both sides of the comparison follow the same protocol.
+training accuracy, test accuracy. The first three can be left out, since no score depends on them. Unlike LEMUR, the
+seed is set, test images are not augmented, and no table of all results is loaded, so that both sides of the comparison
+follow the same protocol.
 """
 
 from __future__ import annotations
