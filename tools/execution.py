@@ -51,14 +51,18 @@ def read_source(path: Path) -> str:
         SourceRefused: it is missing, no ordinary file, empty, too large, binary or not UTF-8.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise SourceRefused("NotAFile", f"{path} is not an ordinary file")
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_SOURCE_BYTES + 1)
+        ordinary = stat.S_ISREG(path.stat().st_mode)
     except OSError as error:
         raise SourceRefused(type(error).__name__, f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:  # a null byte in the path, or a surrogate that stands for no byte
         raise SourceRefused("BadPath", f"cannot read {path}: {error}") from error
+    if not ordinary:
+        raise SourceRefused("NotAFile", f"{path} is not an ordinary file")
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_SOURCE_BYTES + 1)
+    except OSError as error:
+        raise SourceRefused(type(error).__name__, f"cannot read {path}: {error.strerror}") from error
     if len(raw) > MAX_SOURCE_BYTES:
         raise SourceRefused("TooLarge", f"{path} has more than {MAX_SOURCE_BYTES} bytes")
     if b"\0" in raw:
