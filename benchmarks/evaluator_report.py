@@ -115,21 +115,21 @@ def table(found: dict[str, Any]) -> str:
     """The report as Markdown: first what was asked, then each network."""
     lines = [
         "| one epoch of | CPU of LEMUR's way ÷ ours | without its three further passes | accuracy, LEMUR's way | "
-        "ours | difference (95 %) | seed noise | Spearman | wall ÷ bare loop |",
+        "ours | difference (95 %) | seed noise | Spearman (one seed to another) | wall ÷ bare loop |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for size, one in found["samples"].items():
         accuracy, difference = one["accuracy"], one["accuracy"]["difference"]
         ratio, once, wall = one["cpu_ratio"], one["cpu_ratio_without_further_passes"], one["wall_over_bare_loop"]
         cells = [
-            f"{int(size):,}",
+            f"{int(size):,} ({len(one['seeds'])} seeds)",
             f"×{ratio['median']:.1f} ({ratio['q25']:.1f}–{ratio['q75']:.1f})",
             f"×{once['median']:.1f} ({once['q25']:.1f}–{once['q75']:.1f})",
             f"{accuracy['lemur']:.4f}",
             f"{accuracy['ours']:.4f}",
             f"{difference['mean']:+.4f} ({difference['low']:+.4f} to {difference['high']:+.4f})",
             f"{accuracy['seed_noise']['lemur']:.4f}",
-            f"{one['spearman']['sides']:.3f}",
+            f"{one['spearman']['sides']:.3f} ({one['spearman']['lemur_between_seeds'] or 0:.2f})",
             f"{wall['median']:.2f} ({wall['q25']:.2f}–{wall['q75']:.2f})",
         ]
         lines.append("| " + " | ".join(cells) + " |")
