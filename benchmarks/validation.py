@@ -58,16 +58,13 @@ print(json.dumps(handler(json.load(sys.stdin), {}, lambda note: None)))
 
 
 class _PerJob:
-    """A :class:`Sandbox` that keeps nothing between two jobs."""
+    """What sides have in common that keep nothing between two jobs; with a ``run`` each is a :class:`Sandbox`."""
 
     isolating = False
     workers = 1
 
     def __init__(self, name: str) -> None:
         self.name = name
-
-    def run(self, job: Job) -> Outcome:
-        raise NotImplementedError
 
     def close(self) -> None:
         """Nothing is open between jobs."""

@@ -30,6 +30,7 @@ from ..memory.records import Records
 from ..memory.rows import Cycle
 from ..memory.trial_records import FINISHED
 from ..memory.types import Request
+from .asked import chosen_protocol, limits_hash, register_design
 from .config import Config
 from .designed import Designed, answer_of, trials_of, unfinished, valid_generations
 from .locking import one_process
@@ -125,8 +126,6 @@ def run_design(
         SandboxUnavailable: the sandbox cannot run here.
         CampaignBusy: another process works on this request.
     """
-    from .opening import register_design
-
     run = design_id(request, config)
     register_design(request, config, run, records)
     if not _is_answered(records, run, train):
@@ -144,8 +143,6 @@ def run_design(
 
 def design_id(request: Request, config: Config) -> str:
     """The id under which a request's answers are kept: equal for equal work, and never for other weights."""
-    from .opening import chosen_protocol, limits_hash
-
     asked = [
         request.model_dump(mode="json"),
         config.model.model_dump(mode="json"),

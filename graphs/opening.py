@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from langgraph.runtime import RunControl
 
@@ -25,97 +22,19 @@ from ..memory.home import home_folder
 from ..memory.novelty import NoveltyIndex
 from ..memory.records import Records
 from ..memory.rows import Campaign
-from ..memory.types import Protocol, Request, RequestLimits
-from ..sandbox import open_sandbox
+from ..memory.types import Protocol, Request
+from ..sandbox import Sandbox, WorkerImage, open_sandbox
 from ..tools.datasets import prepare
-from ..tools.devices import CPU, Device, find_devices
+from ..tools.devices import CPU, Device, find_devices, places_on
 from ..tools.execution import Validator, validation_image
 from ..tools.finetuning import TuningPair, check_tunable_here
 from ..tools.pretraining.pipeline import packaged_corpus
-from ..tools.pretraining.report import machine, versions
-from ..tools.protocols import check_fits, default_protocol, protocol
 from ..tools.tasks import task_info
-from ..tools.training import Evaluator, evaluation_image, seen_task
+from ..tools.training import Evaluator, evaluation_image
+from .asked import campaign_request, chosen_protocol, limits_hash, register_design, seen_request
 from .config import Config
 from .design import DesignServices
 from .services import Event, Services, no_events
-
-
-def campaign_request(config: Config) -> Request:
-    """The request that a campaign's configuration stands for."""
-    wanted = task_info(config.campaign.dataset).task
-    limits = RequestLimits(min_params=config.campaign.min_params, max_params=config.campaign.max_params)
-    return Request(task=wanted, limits=limits)
-
-
-def chosen_protocol(config: Config, dataset: str) -> Protocol:
-    """The protocol that the configuration names, or the data set's own, with the configuration's overrides."""
-    changes = config.protocol.model_dump(exclude={"name"}, exclude_none=True)
-    chosen = protocol(config.protocol.name or default_protocol(dataset).name, **changes)
-    check_fits(chosen, task_info(dataset))
-    return chosen
-
-
-def seen_request(request: Request, chosen: Protocol) -> Request:
-    """The request as a network has to meet it: with images of the shape that the protocol's transform makes."""
-    return request.model_copy(update={"task": seen_task(request.task, chosen)})
-
-
-def limits_hash(request: Request, config: Config) -> str:
-    """Twelve hex digits over what a verdict depends on beside candidate and task: the request's limits, the
-    sandbox's, and the images' shape where a transform changes it."""
-    sandbox = {"backend": config.sandbox.backend, **config.sandbox.validation.model_dump()}
-    parts: list[Any] = [request.limits.model_dump(), sandbox]
-    seen = seen_task(request.task, chosen_protocol(config, request.task.dataset))
-    if seen != request.task:
-        parts.append(seen.in_shape)
-    text = json.dumps(parts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def register_campaign(config: Config, run: str, records: Records) -> Campaign:
-    """Write a campaign down before it starts; an equal one that is there already is left as it is.
-
-    Raises:
-        UnknownDataset, ValueError: the configuration names something unknown.
-        DatasetMissing: the data set is not on disk.
-        RecordsError: the id is taken by a campaign of another configuration.
-    """
-    request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
-    prepare(request.task.dataset)
-    document = config.model_dump(mode="json")
-    return _register(document, config, run, records, request, chosen, len(packaged_corpus()))
-
-
-def register_design(request: Request, config: Config, run: str, records: Records) -> Campaign:
-    """Write a design request down under its own id, so that its answers and verdicts have a place."""
-    document = {"request": request.model_dump(mode="json"), "model": config.model.model_dump(mode="json")}
-    return _register(document, config, run, records, request, chosen_protocol(config, request.task.dataset))
-
-
-def _register(
-    document: dict[str, Any],
-    config: Config,
-    run: str,
-    records: Records,
-    request: Request,
-    chosen: Protocol,
-    initial_corpus: int = 0,
-) -> Campaign:
-    records.add_task(request.task)
-    records.add_protocol(chosen)
-    return records.create_campaign(
-        Campaign(
-            id=run,
-            config=document,
-            seed=config.campaign.seed,
-            task_id=request.task.id,
-            protocol_hash=chosen.hash,
-            limits_hash=limits_hash(request, config),
-            initial_corpus=initial_corpus,
-            machine=machine() | {"versions": versions(), "model": model_identity(config.model)},
-        )
-    )
 
 
 @contextmanager
@@ -142,8 +61,7 @@ def open_services(
     index = corpus.index(run, 0, home_folder("novelty") / "initial-corpus.npz")
     devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb)
     image = evaluation_image([request.task.dataset], transforms=[chosen.transform], devices=devices)
-    place = config.sandbox
-    with open_sandbox(place.backend, image, workers=_workers(config, devices), docker=place.docker) as sandbox:
+    with _sandbox(config, image, devices) as sandbox:
         validator = Validator(sandbox, limits=config.sandbox.validation)
         agents = _designer_and_repairer(config, model, records, validator, request, chosen)
         yield Services(
@@ -179,10 +97,10 @@ def open_services(
         )
 
 
-def _workers(config: Config, devices: Sequence[Device]) -> int | None:
-    """Workers of the sandbox: as configured, else one for each place on the GPUs, else (``None``) one for each core."""
-    rooms = [device.room for device in devices if device.room is not None]
-    return config.sandbox.workers or (sum(rooms) if rooms else None)
+def _sandbox(config: Config, image: WorkerImage, devices: Sequence[Device]) -> Sandbox:
+    """The configured sandbox, with a worker for each place on GPUs where there are any."""
+    place = config.sandbox
+    return open_sandbox(place.backend, image, workers=place.workers or places_on(devices), docker=place.docker)
 
 
 def _designer_and_repairer(
@@ -231,8 +149,7 @@ def open_design(
     image = validation_image()
     if train:
         image = evaluation_image([dataset], transforms=[chosen.transform], devices=devices)
-    place = config.sandbox
-    with open_sandbox(place.backend, image, workers=_workers(config, devices), docker=place.docker) as sandbox:
+    with _sandbox(config, image, devices) as sandbox:
         validator = Validator(sandbox, limits=config.sandbox.validation)
         model = open_chat_model(config.model)
         designer, repairer = _designer_and_repairer(config, model, records, validator, request, chosen)

@@ -76,6 +76,11 @@ def _free_memory() -> list[tuple[int, int]]:
     return [(int(index), int(free)) for index, free in pairs if free.strip().isdigit()]
 
 
+def places_on(devices: Sequence[Device]) -> int | None:
+    """Trainings that fit on GPUs together; ``None`` on the CPU, where the number of cores decides."""
+    return sum(device.room for device in devices if device.room is not None) or None
+
+
 def device_nodes(devices: Sequence[Device]) -> tuple[Path, ...]:
     """What a sandbox must show of /dev for these devices."""
     indices = [device.name.partition(":")[2] for device in devices if device.name != CPU.name]

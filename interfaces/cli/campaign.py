@@ -56,8 +56,8 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Run a new campaign to its end and print its table and the report's path."""
+    from ...graphs.asked import register_campaign
     from ...graphs.config import load_config
-    from ...graphs.opening import register_campaign
 
     _check_id(identifier, resume, as_json)
     with Records() as records:

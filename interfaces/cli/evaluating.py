@@ -92,15 +92,14 @@ def opened(
         transforms: beside the protocol's own.
     """
     from ...sandbox import open_sandbox
-    from ...tools.devices import find_devices
+    from ...tools.devices import find_devices, places_on
     from ...tools.training import Evaluator, evaluation_image
 
     with activity("preparing the data", hidden=work.hidden) as tell:
         devices = find_devices(work.device)
         transforms = [work.protocol.transform, *transforms]
         image = evaluation_image([work.task.dataset], transforms=transforms, devices=devices)
-        places = sum(device.room for device in devices if device.room is not None)
-        workers = 1 if single else places or None  # None: one for each core
+        workers = 1 if single else places_on(devices)
         tell("starting the sandbox")
         with open_sandbox(work.backends, image, workers=workers) as sandbox:
             yield sandbox, Evaluator(sandbox, devices=devices), tell

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from langgraph.runtime import RunControl
+from netwright.graphs.asked import register_campaign
 from netwright.graphs.campaign import campaign_graph
 from netwright.graphs.config import Config, load_config
-from netwright.graphs.opening import register_campaign
 from netwright.graphs.runner import CampaignBusy, CampaignResult, run_campaign
 from netwright.graphs.services import Event
 from netwright.memory.records import Records

@@ -134,6 +134,13 @@ class Attack:
         assert found["won"] == []
         return found
 
+    def refusals(self, payload: dict[str, Any] | None = None, **limits: Any) -> set[str]:
+        """Run an attack that makes claims to its end. The names of the errors that they met."""
+        found = self.report(payload, **limits)
+        claims = found.keys() - {"won"}
+        assert claims, "the attack tried nothing"
+        return {str(found[claim]) for claim in claims}
+
     def next(self, source: str) -> Any:
         """What another candidate finds, after this one."""
         return self.sandbox.run(Job(handler="candidate.run", payload={"source": source})).result

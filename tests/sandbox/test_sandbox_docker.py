@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from netwright.graphs.asked import campaign_request, limits_hash
 from netwright.graphs.config import Config, ConfigError, load_config
-from netwright.graphs.opening import campaign_request, limits_hash
 from netwright.sandbox import (
     DockerOptions,
     Job,

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from netwright.tools.devices import CPU, Device, DeviceMissing, Places, device_nodes, find_devices
+from netwright.tools.devices import CPU, Device, DeviceMissing, Places, device_nodes, find_devices, places_on
 
 
 @pytest.fixture
@@ -43,6 +43,11 @@ def test_without_a_driver(script: str | None, tmp_path: Path, monkeypatch: pytes
     assert find_devices("auto") == [CPU]
     with pytest.raises(DeviceMissing, match="no GPU"):
         find_devices("cuda")
+
+
+def test_places_are_counted_on_gpus_only() -> None:
+    assert places_on([CPU]) is None
+    assert places_on([Device("cuda:0", 4), Device("cuda:1", 2)]) == 6
 
 
 def test_nodes_of_a_device() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from netwright.tools import transforms as host
 from netwright.tools.payload import transform_specs, transforms
 from netwright.tools.payload.transforms import Pipeline, TransformError, resize, resolve
 from torchvision.transforms import v2
@@ -132,26 +131,11 @@ def test_every_named_transform_works_on_colour_and_grey(name: str) -> None:
             assert (made.dtype, tuple(made.shape)) == (torch.uint8, (3, *pipeline.out_shape))
         assert pipeline.batched
         assert torch.equal(batch, before)
-        assert host.shape_after(name, shape) == pipeline.out_shape
-        assert host.cached_size(name, shape) == pipeline.cached_size
         assert Pipeline(pipeline.spec, shape).spec == pipeline.spec
 
 
 def test_native_is_the_size_of_the_data_set() -> None:
     assert Pipeline("crop_flip", (1, 28, 20)).spec == "RandomCrop((28, 20), padding=4) RandomHorizontalFlip()"
-
-
-def test_the_host_lists_all_names() -> None:
-    known = host.known_transforms()
-    assert known["normalise"] == ""
-    assert known["norm_<size>_flip"] == "Resize((<size>, <size>)) RandomHorizontalFlip()"
-    for name in known:
-        resolve(name.replace("<size>", "64"))
-
-
-def test_listing_the_names_of_commands_does_not_import_torchvision() -> None:
-    source = "import sys, netwright.tools.transforms; sys.exit('torchvision' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", source], check=False).returncode == 0
 
 
 def test_the_sandbox_has_the_modules_at_top_level() -> None:

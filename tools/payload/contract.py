@@ -81,9 +81,9 @@ def _bindings(body: list[ast.stmt]) -> tuple[set[str], dict[str, ast.ClassDef], 
     names: set[str] = set()
     classes: dict[str, ast.ClassDef] = {}
     star = False
-    todo: list[ast.AST] = list(body)
-    while todo:
-        node = todo.pop()
+    pending: list[ast.AST] = list(body)
+    while pending:
+        node = pending.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
             if isinstance(node, ast.ClassDef):
@@ -95,7 +95,7 @@ def _bindings(body: list[ast.stmt]) -> tuple[set[str], dict[str, ast.ClassDef], 
             if isinstance(node.ctx, ast.Store):
                 names.add(node.id)
         elif not isinstance(node, ast.Lambda):
-            todo.extend(ast.iter_child_nodes(node))
+            pending.extend(ast.iter_child_nodes(node))
     return names, classes, star
 
 

@@ -120,11 +120,11 @@ def _is_activation(module: nn.Module) -> bool:
 def _nesting(net: nn.Module) -> int:
     """Levels of modules below ``net``, as LEMUR counts its depth. Without recursion: nesting has no limit."""
     deepest = 0
-    todo = [(net, 0)]
-    while todo:
-        module, level = todo.pop()
+    pending = [(net, 0)]
+    while pending:
+        module, level = pending.pop()
         deepest = max(deepest, level)
-        todo.extend((child, level + 1) for child in module.children())
+        pending.extend((child, level + 1) for child in module.children())
     return deepest
 
 

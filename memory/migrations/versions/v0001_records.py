@@ -21,7 +21,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("records are never taken back: open them with this version or a newer one")
+    raise RuntimeError("records are never taken back: open them with this version or a newer one")
 
 
 def _create_words() -> None:

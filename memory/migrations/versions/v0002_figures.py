@@ -18,4 +18,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("records are never taken back: open them with this version or a newer one")
+    raise RuntimeError("records are never taken back: open them with this version or a newer one")
