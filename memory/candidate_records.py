@@ -58,6 +58,7 @@ class CandidateRecords(Store):
                 "source": c.source,
                 "origin": c.origin,
                 "parents": list(c.parents),
+                "blocks": list(c.blocks),
                 "created": created,
             }
             for c in candidates
@@ -74,7 +75,9 @@ class CandidateRecords(Store):
         found: dict[str, Candidate] = {}
         for part in _chunks(ids):
             for row in self._rows(select(t.candidates).where(t.candidates.c.id.in_(part))):
-                found[row.id] = Candidate(source=row.source, origin=row.origin, parents=tuple(row.parents))
+                found[row.id] = Candidate(
+                    source=row.source, origin=row.origin, parents=tuple(row.parents), blocks=tuple(row.blocks)
+                )
         return found
 
     def put_verdict(self, candidate_id: str, task_id: str, verdict: Verdict, limits_hash: str = "") -> Verdict:

@@ -76,6 +76,7 @@ class Generation(Frozen):
         valid_by: the step that made the candidate valid.
         novel: ``None`` until the novelty check has run.
         nearest: key of the nearest known thing; ``nearest_kind`` says among what it was found.
+        exemplars, blocks: ids of the networks and of the library's blocks that this slot was shown.
     """
 
     campaign_id: str
@@ -96,6 +97,8 @@ class Generation(Frozen):
     jaccard: float | None = None
     nearest: str | None = None
     nearest_kind: NearestKind | None = None
+    exemplars: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
 
 
 class RepairAttempt(Frozen):

@@ -110,6 +110,7 @@ candidates = Table(
     Column("origin", String(32), nullable=False),
     Column("parents", JSON, nullable=False),
     Column("created", UtcTime, nullable=False),
+    Column("blocks", JSON, nullable=False, server_default="[]"),
 )
 
 verdicts = Table(
@@ -213,6 +214,8 @@ generations = Table(
     Column("jaccard", Float),
     Column("nearest", String(200)),
     Column("nearest_kind", String(16)),
+    Column("exemplars", JSON, nullable=False, server_default="[]"),
+    Column("blocks", JSON, nullable=False, server_default="[]"),
 )
 
 repair_attempts = Table(

@@ -124,11 +124,16 @@ def candidate_id(source: str) -> str:
 
 
 class Candidate(Frozen):
-    """One network as source text. ``id`` is derived from the source, so equal programs are one candidate."""
+    """One network as source text. ``id`` is derived from the source, so equal programs are one candidate.
+
+    Attributes:
+        blocks: ids of the library's blocks in it; a network that has any is of origin ``rag-``.
+    """
 
     source: str
     origin: Origin = "llm-"
     parents: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

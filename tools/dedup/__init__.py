@@ -1,0 +1,1 @@
+"""Deduplication at scale: exact, lexical and structural duplicates, and splits without leaks."""
