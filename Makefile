@@ -14,7 +14,7 @@ KEY := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(KEY)
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo test test-slow test-sandbox test-kill test-wheel test-fuzz bench-corpus bench-evaluator bench-validation lint format docs lock clean
+.PHONY: help setup system develop demo test test-slow test-sandbox test-kill test-wheel test-fuzz bench-corpus bench-evaluator bench-validation bench-blocks bench-dedup lint format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -81,6 +81,12 @@ bench-evaluator: setup ## CPU time and accuracy of the evaluator against LEMUR's
 
 bench-validation: setup ## validations per second: a warm worker against a new process or sandbox per candidate
 	$(PY) benchmarks/validation.py
+
+bench-blocks: setup ## mine timm, torchvision and transformers: which blocks stand alone? (hours; goes on where it was)
+	$(PY) benchmarks/blocks.py
+
+bench-dedup: setup ## near-duplicates among 3,000 and 30,000 networks: speed, memory, recall and precision
+	$(PY) benchmarks/dedup.py
 
 lint: setup ## ruff and mypy
 	$(PY) -m ruff check .

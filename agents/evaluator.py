@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable
 
 from ..memory.corpus import Corpus
-from ..memory.novelty import CycleArchive, NoveltyIndex
+from ..memory.novelty import CycleArchive, NoveltyIndex, NoveltyMode
 from ..memory.records import Records, RecordsError
 from ..memory.rows import Admission, Generation
 from ..memory.trial_records import FINISHED
 from ..memory.types import Protocol, Task, Trial
+from ..tools.dedup.graphs import Tracer
+from ..tools.dedup.structures import structure_key, structure_of
 from ..tools.rungs import next_round, rungs_of
 from ..tools.training import Evaluator
 
@@ -24,6 +26,9 @@ class EvaluatorAgent:
         threshold: least metric for admission.
         workers: trials that run at the same time.
         halving: train on the protocol's rungs first; without it every candidate is trained whole.
+        novelty: by what a candidate must be new.
+        limits_hash: under which its verdict, which tells its computation graph, is on record.
+        tracer: of the corpus' programs that are near a candidate; without it these are compared by text alone.
     """
 
     def __init__(
@@ -37,6 +42,9 @@ class EvaluatorAgent:
         threshold: float,
         workers: int,
         halving: bool = True,
+        novelty: NoveltyMode = "structural",
+        limits_hash: str = "",
+        tracer: Tracer | None = None,
     ) -> None:
         self.records = records
         self.evaluator = evaluator
@@ -46,13 +54,27 @@ class EvaluatorAgent:
         self.corpus_index = corpus_index
         self.threshold = threshold
         self.rungs = rungs_of(protocol) if halving else (protocol,)
+        self.novelty = novelty
+        self.limits_hash = limits_hash
+        self.tracer = tracer
         # A trial is claimed only when a worker is free for it, so that "running" means running.
         self._room = threading.BoundedSemaphore(workers)
 
     def remember_admitted(self, run: str, before_cycle: int) -> None:
         """Put the networks admitted before a cycle into the corpus index; those already there stay once."""
-        for pair in self.corpus.admitted(run, before_cycle - 1):
-            self.corpus_index.add(pair.candidate_id, pair.code)
+        sources = {pair.candidate_id: pair.code for pair in self.corpus.admitted(run, before_cycle - 1)}
+        structures = self._structures(sources)
+        for key, source in sources.items():
+            self.corpus_index.add(key, source, structures.get(key))
+
+    def _structures(self, sources: dict[str, str]) -> dict[str, str | None]:
+        """Structures of validated candidates, as their verdicts tell them."""
+        verdicts = self.records.get_verdicts(sources, self.task.id, self.limits_hash)
+        return {key: structure_of(verdicts.get(key), source) for key, source in sources.items()}
+
+    def _corpus_structure(self, key: str, source: str) -> str | None:
+        """The structure of a program of the initial corpus, which has no verdict."""
+        return None if self.tracer is None else structure_key(self.tracer.trace(source).fingerprint, source)
 
     def judge_novelty(self, run: str, cycle: int) -> None:
         """Decide, in slot order, which valid candidates are new against the corpus and this cycle.
@@ -63,13 +85,14 @@ class EvaluatorAgent:
         self.remember_admitted(run, cycle)
         valid = [g for g in self.records.generations(run, cycle) if g.valid_by != "none"]
         sources = self.records.get_candidates(g.candidate_id for g in valid if g.candidate_id)
-        archive = CycleArchive(self.corpus_index)
+        structures = self._structures({key: candidate.source for key, candidate in sources.items()})
+        archive = CycleArchive(self.corpus_index, self.novelty, self._corpus_structure)
         decided: list[Generation] = []
         for generation in valid:
             assert generation.candidate_id is not None  # a valid generation has its candidate
-            source = sources[generation.candidate_id].source
+            source, structure = sources[generation.candidate_id].source, structures[generation.candidate_id]
             if generation.novel is None:
-                found = archive.decide(generation.candidate_id, source)
+                found = archive.decide(generation.candidate_id, source, structure)
                 changes = {
                     "novel": found.novel,
                     "jaccard": found.jaccard,
@@ -78,7 +101,7 @@ class EvaluatorAgent:
                 }
                 decided.append(generation.model_copy(update=changes))
             elif generation.novel:
-                archive.restore(generation.candidate_id, source)
+                archive.restore(generation.candidate_id, source, structure)
         self.records.update_generations(decided)
         new = [g.candidate_id for g in (*decided, *valid) if g.novel and g.candidate_id]
         self.records.queue_trials(dict.fromkeys(new), self.task.id, self.protocol.hash)

@@ -14,6 +14,7 @@ from importlib.resources import files
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from ..memory.block_types import Block
 from ..memory.types import Request, Verdict
 from ..tools.generators.headers import BUCKETS, Header, buckets_under
 from ..tools.requests import wished_style
@@ -84,12 +85,25 @@ def begin_again(header: str) -> Prompt:
     return Prompt((HumanMessage(header),))
 
 
-def chat_prompt(request: Request, exemplars: Sequence[Exemplar] = ()) -> Prompt:
-    """The prompt of an instruct model: contract, task, limits, and exemplars if there are any."""
-    shown = "".join(
-        prompt_text("exemplar").format(metric=request.task.metric, value=e.metric, code=e.code.strip())
-        for e in exemplars
-    )
+def shown_exemplar(metric: str, exemplar: Exemplar) -> str:
+    """An exemplar as a chat model reads it."""
+    return prompt_text("exemplar").format(metric=metric, value=exemplar.metric, code=exemplar.code.strip())
+
+
+def shown_block(block: Block) -> str:
+    """A block as a chat model reads it: what it is, the shapes it ran on, how it was built, its whole file."""
+    facts = [f"a {block.category} block of {block.package}, `{block.name}{block.signature}`"]
+    check = block.check
+    if check is not None and check.inputs and check.outputs:
+        before, after = (", ".join(map(str, shapes)) for shapes in (check.inputs, check.outputs))
+        facts.append(f"built with {check.arguments or {}} it maps {before} to {after}")
+    return prompt_text("block").format(name=block.name, facts="; ".join(facts), code=block.text.strip())
+
+
+def chat_prompt(request: Request, exemplars: Sequence[Exemplar] = (), blocks: Sequence[Block] = ()) -> Prompt:
+    """The prompt of an instruct model: contract, task, limits, and exemplars and blocks if there are any."""
+    shown = "".join(shown_exemplar(request.task.metric, one) for one in exemplars)
+    shown += "".join(shown_block(one) for one in blocks)
     wishes = f"- what was asked for: {request.text}\n" if request.text else ""
     user = prompt_text("designer_user").format(**_facts(request), wishes=wishes, exemplars=shown)
     return Prompt((SystemMessage(prompt_text("designer_system").strip()), HumanMessage(user.strip())))

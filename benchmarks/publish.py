@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from blocks_report import text as blocks_text
 from evaluator_report import table as evaluator_table
 from netwright.tools.pretraining.pipeline import NANO
 from netwright.tools.pretraining.report import TrainingReport, publish
@@ -129,6 +130,28 @@ def demo_text(demo: dict[str, Any], ablation: dict[str, Any]) -> str:
     )
 
 
+def dedup_text(document: dict[str, Any]) -> str:
+    """Speed, memory and what was found, a line for each number of networks."""
+    rows = document["rows"]
+    lines = [
+        "| networks | per CPU second | CPU s | wall s | again, CPU s | peak MiB | near copies | recall | precision |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [f"{row['networks']:,}", f"{row['per_cpu_s']:.0f}", f"{row['cpu_s']:.1f}", f"{row['wall_s']:.1f}"]
+        cells += [f"{row['again']['cpu_s']:.1f}", f"{row['memory_mb']:.0f}", f"{row['near']:,} of {row['planted']:,}"]
+        lines.append("| " + " | ".join([*cells, f"{row['recall']:.4f}", f"{row['precision']:.4f}"]) + " |")
+    growth = rows[-1]["cpu_s"] / rows[0]["cpu_s"]
+    lines += [
+        "",
+        f"{rows[-1]['networks'] / rows[0]['networks']:g} times the networks cost {growth:.1f} times the CPU time. "
+        f"Texts of {rows[0]['bytes']:,} bytes on average, {document['workers']} processes, CPU time of all and of "
+        f"Python's start, peaks of memory added up. Machine: {document['machine']['cores']} cores, "
+        f"{document['machine']['cpu']}.",
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, help="report.json of the demo, to be kept")
@@ -150,6 +173,10 @@ def main() -> None:
     between(ROOT / "docs" / "sandbox.md", "validation speed", speed_text(speed))
     evaluator = json.loads((REPORTS / "evaluator-speed.json").read_text(encoding="utf-8"))
     between(ROOT / "docs" / "evaluation.md", "evaluator", evaluator_table(evaluator))
+    dedup = json.loads((REPORTS / "dedup-speed.json").read_text(encoding="utf-8"))
+    between(ROOT / "docs" / "novelty.md", "dedup", dedup_text(dedup))
+    blocks = json.loads((REPORTS / "blocks.json").read_text(encoding="utf-8"))
+    between(ROOT / "docs" / "block-validation.md", "blocks", blocks_text(blocks))
 
 
 if __name__ == "__main__":

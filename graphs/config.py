@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..agents.models import ModelConfig
+from ..memory.novelty import NoveltyMode
 from ..memory.types import Precision
 from ..sandbox import DockerOptions, Limits, backend_order
 from ..tools.devices import GPU_MEMORY_MB, TRAINING_MEMORY_MB, DeviceChoice
@@ -56,6 +57,10 @@ class CampaignSettings(Settings):
     )
     exemplars: int = Field(default=0, ge=0, description="networks from the records shown to an instruct model")
     repair_tries: int = Field(default=2, ge=0, le=5)
+    novelty: NoveltyMode = Field(
+        default="structural",
+        description="new by text and computation graph, by text alone (lexical), or all are (none)",
+    )
     tune: bool = Field(default=True, description="false: the no-iteration ablation")
     dynamic: DynamicSampling = DynamicSampling()
     stopping: StoppingRule = StoppingRule()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from langgraph.runtime import RunControl
 
@@ -25,6 +25,7 @@ from ..memory.rows import Campaign
 from ..memory.types import Protocol, Request
 from ..sandbox import Sandbox, WorkerImage, open_sandbox
 from ..tools.datasets import prepare
+from ..tools.dedup.graphs import GraphStore, Tracer
 from ..tools.devices import CPU, Device, find_devices, places_on
 from ..tools.execution import Validator, validation_image
 from ..tools.finetuning import TuningPair, check_tunable_here
@@ -61,7 +62,10 @@ def open_services(
     index = corpus.index(run, 0, home_folder("novelty") / "initial-corpus.npz")
     devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb)
     image = evaluation_image([request.task.dataset], transforms=[chosen.transform], devices=devices)
-    with _sandbox(config, image, devices) as sandbox:
+    with (
+        _sandbox(config, image, devices) as sandbox,
+        closing(GraphStore(home_folder("novelty") / "graphs.db")) as graphs,
+    ):
         validator = Validator(sandbox, limits=config.sandbox.validation)
         agents = _designer_and_repairer(config, model, records, validator, request, chosen)
         yield Services(
@@ -78,6 +82,9 @@ def open_services(
                 index,
                 threshold,
                 sandbox.workers,
+                novelty=settings.novelty,
+                limits_hash=key,
+                tracer=Tracer(sandbox, seen_request(request, chosen).task, graphs, config.sandbox.validation),
             ),
             learner=Learner(
                 model,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from . import tables as t
 from .database import RecordsError, Store, insert_missing, writing
@@ -79,6 +79,16 @@ class CandidateRecords(Store):
                     source=row.source, origin=row.origin, parents=tuple(row.parents), blocks=tuple(row.blocks)
                 )
         return found
+
+    def candidate_tasks(self) -> dict[str, str | None]:
+        """Every candidate, by id, and the first by name of the tasks on which it has a verdict."""
+        query = (
+            select(t.candidates.c.id, func.min(t.verdicts.c.task_id).label("task_id"))
+            .join(t.verdicts, t.verdicts.c.candidate_id == t.candidates.c.id, isouter=True)
+            .group_by(t.candidates.c.id)
+            .order_by(t.candidates.c.id)
+        )
+        return {row.id: row.task_id for row in self._rows(query)}
 
     def put_verdict(self, candidate_id: str, task_id: str, verdict: Verdict, limits_hash: str = "") -> Verdict:
         """Remember a verdict; the stored one (the first for this candidate, task and limits)."""

@@ -11,7 +11,7 @@ from .types import Frozen, ValidBy, Verdict
 
 CampaignState = Literal["running", "stopped", "complete", "failed"]
 AdapterState = Literal["active", "rolled_back"]
-NearestKind = Literal["corpus", "cycle", "exact"]
+NearestKind = Literal["corpus", "cycle", "exact", "graph"]
 
 
 def now() -> datetime:

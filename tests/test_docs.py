@@ -79,7 +79,7 @@ def options() -> dict[str, set[str]]:
     def walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, set[str]]]:
         children = getattr(command, "commands", None)
         if children is None:
-            yield " ".join(path), {"--help", *(o for p in command.params for o in p.opts)}
+            yield " ".join(path), {"--help", *(o for p in command.params for o in (*p.opts, *p.secondary_opts))}
             return
         for name, child in children.items():
             yield from walk(child, (*path, name))

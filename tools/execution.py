@@ -17,7 +17,7 @@ PAYLOAD = Path(__file__).parent / "payload"
 """Folder of the handlers ``validate`` and ``train``."""
 # torch.optim imports torch._dynamo at its first step, which takes seconds: once in the worker, not in each
 # fork.
-PRELOAD = ("torch", "numpy", "torch._dynamo", "validate", "train")
+PRELOAD = ("torch", "numpy", "torch._dynamo", "validate", "train", "graph")
 # Sets of strings have the same order in each worker, so that a seed gives the same network everywhere; cuBLAS asks
 # for its setting where results are to be deterministic.
 SEED_ENVIRONMENT = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}

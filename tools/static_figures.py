@@ -6,6 +6,7 @@ The names are those of LEMUR's ``nn_*`` columns without the prefix, and a few mo
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from . import outcomes
@@ -55,6 +56,7 @@ FLAGS = frozenset(
 )
 """True or false."""
 _TABLES = ("layer_types", "param_distribution")
+_GRAPH = re.compile(r"[0-9a-f]{32}")
 _MAX_NAMES = 48
 _MAX_NAME_CHARS = 60
 
@@ -67,8 +69,9 @@ def read(told: object, flops: int | None = None) -> dict[str, Any]:
         flops: of one sample, already checked; None where unknown.
 
     Returns:
-        Whole numbers, MiB as floats, flags, ``activation_types`` (names), ``stats_meta`` (counts by name) and, where
-        figures are missing, ``stats_error``.
+        Whole numbers, MiB as floats, flags, ``activation_types`` (names), ``stats_meta`` (counts by name),
+        ``graph`` (the fingerprint of the computation graph, or ``graph_error``) and, where figures are missing,
+        ``stats_error``.
     """
     if not isinstance(told, dict):
         return {}
@@ -84,8 +87,11 @@ def read(told: object, flops: int | None = None) -> dict[str, Any]:
     meta = told.get("stats_meta")
     if isinstance(meta, dict):
         read_as["stats_meta"] = {name: _table(meta.get(name)) for name in _TABLES}
-    if "stats_error" in told:
-        read_as["stats_error"] = outcomes.name(told["stats_error"])
+    if isinstance(told.get("graph"), str) and _GRAPH.fullmatch(told["graph"]):
+        read_as["graph"] = told["graph"]
+    for error in ("stats_error", "graph_error"):
+        if error in told:
+            read_as[error] = outcomes.name(told[error])
     return {name: read_as[name] for name in sorted(read_as) if read_as[name] is not None}
 
 

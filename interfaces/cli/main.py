@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ... import __version__
-from . import campaign, check, design, doctor, evaluate, known, model
+from . import campaign, check, dedup, design, doctor, evaluate, known, model, publishing
 
 app = typer.Typer(
     name="netwright",
@@ -35,6 +35,21 @@ app.command(
     "  |  netwright evaluate net.py --dataset fashion-mnist --epochs 2 --download"
     "  |  netwright evaluate net.py --search 20",
 )(evaluate.evaluate)
+app.command(
+    "dedup",
+    epilog="Examples:  netwright dedup networks/ --out found.jsonl  |  netwright dedup --records --json"
+    "  |  netwright dedup networks/ --no-structural --splits splits.json --seed 1",
+)(dedup.dedup)
+app.command(
+    "export",
+    epilog="Examples:  netwright export --to parquet --out records.parquet"
+    "  |  netwright export --to jsonl --campaign night-1 --dedup  |  netwright export --to hf --out ./networks",
+)(publishing.export)
+app.command(
+    "stats",
+    epilog="Examples:  netwright stats  |  netwright stats --dataset cifar10 --epoch 1 --out ./figures"
+    "  |  netwright stats --nn-prefix alt- --json",
+)(publishing.stats)
 app.command("datasets", epilog="Examples:  netwright datasets  |  netwright datasets --json")(known.datasets)
 app.command("protocols", epilog="Examples:  netwright protocols  |  netwright protocols --json")(known.protocols)
 app.command("doctor", epilog="Examples:  netwright doctor  |  netwright doctor --json")(doctor.doctor)

@@ -27,7 +27,8 @@ def verdicts(digits_sandbox: Sandbox) -> dict[str, Verdict]:
 
 
 def test_every_figure_is_there(verdicts: dict[str, Verdict]) -> None:
-    expected = static_figures.COUNTS | static_figures.SIZES | static_figures.FLAGS | {"activation_types", "stats_meta"}
+    expected = static_figures.COUNTS | static_figures.SIZES | static_figures.FLAGS
+    expected |= {"activation_types", "stats_meta", "graph"}
     for name, verdict in verdicts.items():
         assert verdict.reason == "ok", name
         assert set(verdict.figures) == expected, name

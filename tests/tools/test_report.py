@@ -135,7 +135,7 @@ def test_numbers_of_a_cycle(campaign: Records) -> None:
     assert first["above_threshold"]["count"] == 2
     assert first["above_threshold"]["share"] == 0.5
     assert (first["novel"], first["duplicates"]) == (5, 1)
-    assert first["duplicates_by"] == {"exact": 1, "corpus": 0, "cycle": 0}
+    assert first["duplicates_by"] == {"exact": 1, "corpus": 0, "cycle": 0, "graph": 0}
     assert (first["admitted"], first["corpus"]) == (2, 102)
     assert (second["admitted"], second["corpus"], second["trained"]) == (12, 114, 12)
     assert second["seconds"] == {"generate": 1.5, "train": 2.5}

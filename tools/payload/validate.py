@@ -17,13 +17,15 @@ from torch.nn.parameter import UninitializedParameter
 from torch.utils.flop_counter import FlopCounterMode
 
 if TYPE_CHECKING:
-    from . import batches, candidate, contract, figures, flow, larger
+    from . import batches, candidate, contract, figures, flow, graph, graph_trace, larger
 else:  # In the worker these are top-level modules.
     import batches
     import candidate
     import contract
     import figures
     import flow
+    import graph
+    import graph_trace
     import larger
 
 FORWARD_BATCH = 4
@@ -91,8 +93,31 @@ class _Validation:
         self._enter("forward")
         followed = self._forward(made, net)
         self.figures = figures.figures(net, tree, source, followed)
+        known = self._leaves(net)
         self._enter("backward")
         self._backward(made, net)
+        self._trace(net, known)
+
+    def _leaves(self, net: nn.Module) -> dict[int, str] | None:
+        """What parameters are before any training; None where no graph is wanted or the network does not tell."""
+        if self.flops is None or self.flops > graph.MAX_FLOPS:
+            return None
+        try:
+            return graph_trace.leaves(net)
+        # Whatever a candidate's modules do when they are looked at, its verdict does not depend on it.
+        except Exception as error:
+            self.figures["graph_error"] = type(error).__name__[:80]
+            return None
+
+    def _trace(self, net: nn.Module, known: dict[int, str] | None) -> None:
+        """Add the graph's fingerprint to the figures; last, so that nothing of the verdict depends on it."""
+        if known is None:
+            return
+        try:
+            self.figures["graph"] = graph.fingerprint(graph.traced(net, self._in_shape, known))
+        # The network has passed, whatever it raises when it is run once more.
+        except BaseException as error:
+            self.figures["graph_error"] = type(error).__name__[:80]
 
     def explain(self, error: BaseException) -> None:
         """Add the remedy to an error that a larger image would not have given."""

@@ -94,7 +94,7 @@ def _cycle(
         above_threshold=_above(values, bar),
         novel=sum(one.novel is True for one in slots),
         duplicates=len(kinds),
-        duplicates_by={kind: kinds.count(kind) for kind in ("exact", "corpus", "cycle")},
+        duplicates_by={kind: kinds.count(kind) for kind in ("exact", "corpus", "cycle", "graph")},
         admitted=admitted,
         corpus=corpus + admitted,
         seconds=cycle.timings,

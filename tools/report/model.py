@@ -55,7 +55,7 @@ class CycleReport(Frozen):
         trained: networks whose trial is complete; each counts in the first cycle that wrote it.
         failed_trials: trials that ended without a score.
         duplicates: valid candidates that were not novel; ``duplicates_by`` splits them into ``exact``,
-            ``corpus`` and ``cycle``.
+            ``corpus``, ``cycle`` and ``graph``.
         corpus: prompt–code pairs after the cycle.
         seconds: by stage.
         values: metrics of the trained networks, in slot order.
