@@ -67,7 +67,8 @@ class NoveltyIndex:
         self._sources: list[str] = []
         self._exact: dict[str, str] = {}
         self._structures: dict[str, str] = {}
-        self._traced: set[str] = set()
+        self._told: set[str] = set()
+        self._traced: dict[str, str | None] = {}
         self._values: npt.NDArray[np.uint32] = np.empty((64, PERMUTATIONS), dtype=np.uint32)
 
     def __len__(self) -> int:
@@ -98,7 +99,7 @@ class NoveltyIndex:
             self._exact[made.exact] = min(key, self._exact.get(made.exact, key))
             self._bands.add(row, made.values)
         if structure is not None:
-            self._traced.add(key)
+            self._told.add(key)
             self._structures[structure] = min(key, self._structures.get(structure, key))
 
     def add_many(self, programs: Iterable[tuple[str, str]]) -> None:
@@ -122,15 +123,24 @@ class NoveltyIndex:
         Args:
             structure_of: asked for those among the nearest by text whose structure was never told.
         """
-        if structure_of is not None and structure not in self._structures:
-            for near in self._nearest(made)[:TRACED]:
-                if near.jaccard >= TRACED_FROM and near.key not in self._traced:
-                    self._traced.add(near.key)
-                    self.add(near.key, made, structure_of(near.key, self._sources[self._rows[near.key]]))
         key = self._structures.get(structure)
+        if key is None and structure_of is not None:
+            key = self._traced_like(made, structure, structure_of)
         if key is None:
             return None
         return Nearest(key, jaccard(_shingles(made.source), _shingles(self._sources[self._rows[key]])), False)
+
+    def _traced_like(self, made: Sketch, structure: str, structure_of: StructureOf) -> str | None:
+        """One of the nearest that has the structure. What was traced for other programs does not count here, so that
+        a decision does not depend on which were asked about before."""
+        for near in self._nearest(made)[:TRACED]:
+            if near.jaccard < TRACED_FROM or near.key in self._told:
+                continue
+            if near.key not in self._traced:
+                self._traced[near.key] = structure_of(near.key, self._sources[self._rows[near.key]])
+            if self._traced[near.key] == structure:
+                return near.key
+        return None
 
     def _nearest(self, made: Sketch) -> list[Nearest]:
         """The nearest by text, nearest first; one if it is the same text."""
