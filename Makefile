@@ -14,7 +14,7 @@ KEY := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(KEY)
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo test test-slow test-sandbox test-kill test-wheel test-fuzz bench-corpus bench-evaluator bench-validation bench-blocks bench-dedup lint format docs lock clean
+.PHONY: help setup system develop demo test test-slow test-sandbox test-kill test-wheel test-fuzz bench-corpus bench-evaluator bench-validation bench-blocks bench-dedup bench-retrieval lint format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -87,6 +87,9 @@ bench-blocks: setup ## mine timm, torchvision and transformers: which blocks sta
 
 bench-dedup: setup ## near-duplicates among 3,000 and 30,000 networks: speed, memory, recall and precision
 	$(PY) benchmarks/dedup.py
+
+bench-retrieval: setup ## 60 queries over the block library: hit@5 of the hybrid ranking against its halves
+	$(PY) benchmarks/retrieval.py
 
 lint: setup ## ruff and mypy
 	$(PY) -m ruff check .

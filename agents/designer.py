@@ -12,7 +12,7 @@ from ..memory.rows import Generation
 from ..memory.types import Request
 from .models.factory import ChatModelHandle
 from .prompting import Prompt, chat_prompt, completion_prompt
-from .retriever import Retriever
+from .retriever import Retriever, Shown
 from .seeds import derive_seed
 
 CHUNK = 32
@@ -52,8 +52,8 @@ class Designer:
         seed: the campaign's seed.
         size: candidates per batch.
         style: architecture style asked of a completion model; ``any`` leaves it to the model.
-        protocol_hash: the protocol under which exemplars must have been trained.
-        exemplars: networks from the records shown to an instruct model.
+        retriever: of the networks and blocks that an instruct model is shown.
+        grafts: slots at the end of each batch that are left to the grafter.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class Designer:
         seed: int,
         size: int,
         style: str = "any",
-        protocol_hash: str,
-        exemplars: int = 0,
+        retriever: Retriever,
+        grafts: int = 0,
         most: int | None = None,
     ) -> None:
         self.model = model
@@ -76,32 +76,38 @@ class Designer:
         self.size = size
         self.style = style
         self.most = most
-        self.retriever = Retriever(records, request.task, protocol_hash, exemplars)
+        self.retriever = retriever
+        self.grafts = grafts
 
     def slots(self, run: str, cycle: int, batch: int) -> range:
         """The slots of a batch; fewer than ``size`` when the candidate budget ends within it."""
-        first = batch * self.size
-        count = self.size
+        count = self.size + self.grafts
+        first = batch * count
         if self.most is not None:
             earlier = [g for g in self.records.generations(run) if (g.cycle, g.slot) < (cycle, first)]
             before = len(earlier)
             count = max(0, min(count, self.most - before))
         return range(first, first + count)
 
+    def grafted_slots(self, run: str, cycle: int, batch: int) -> range:
+        """Those slots of a batch that the grafter fills; they come after the model's."""
+        slots = self.slots(run, cycle, batch)
+        return slots[self.size :]
+
     def write_batch(self, run: str, cycle: int, batch: int) -> None:
         """Let the model answer for every slot of the batch that has no answer yet.
 
         Chunks are seeded by their place, so a resumed run writes the same answers as an undisturbed one.
         """
-        slots = self.slots(run, cycle, batch)
+        slots = self.slots(run, cycle, batch)[: self.size]
         known = {g.slot for g in self.records.generations(run, cycle)}
         for start in range(slots.start, slots.stop, CHUNK):
             chunk = range(start, min(start + CHUNK, slots.stop))
             if all(slot in known for slot in chunk):
                 continue
             seed = derive_seed(self.seed, "write", cycle, start)
-            prompts = [self._prompt(cycle, slot) for slot in chunk]
-            answers = ask(self.model, prompts, seed)
+            written = [self._prompt(cycle, slot) for slot in chunk]
+            answers = ask(self.model, [prompt for prompt, _ in written], seed)
             rows = [
                 Generation(
                     campaign_id=run,
@@ -113,13 +119,16 @@ class Designer:
                     tokens_in=answer.tokens_in,
                     tokens_out=answer.tokens_out,
                     seconds=answer.seconds,
+                    exemplars=tuple(one.candidate_id for one in shown.exemplars),
+                    blocks=tuple(one.id for one in shown.blocks),
                 )
-                for slot, prompt, answer in zip(chunk, prompts, answers, strict=True)
+                for slot, (prompt, shown), answer in zip(chunk, written, answers, strict=True)
             ]
             self.records.put_generations(rows)
 
-    def _prompt(self, cycle: int, slot: int) -> Prompt:
+    def _prompt(self, cycle: int, slot: int) -> tuple[Prompt, Shown]:
         rng = random.Random(derive_seed(self.seed, "prompt", cycle, slot))
         if self.model.style == "completion":
-            return completion_prompt(self.request, rng, self.style)
-        return chat_prompt(self.request, self.retriever.exemplars(rng))
+            return completion_prompt(self.request, rng, self.style), Shown()
+        shown = self.retriever.shown(self.request, rng)
+        return chat_prompt(self.request, shown.exemplars, shown.blocks), shown

@@ -78,8 +78,8 @@ class Learner:
             self.model.use_adapter(adapter)
 
     def pairs(self, run: str, up_to_cycle: int) -> list[TuningPair]:
-        """Prompt–code pairs of everything admitted so far, in the order of admission."""
-        admitted = self.corpus.admitted(run, up_to_cycle)
+        """Prompt–code pairs of everything admitted so far that the model can learn, in the order of admission."""
+        admitted = [pair for pair in self.corpus.admitted(run, up_to_cycle) if not self._beyond(pair)]
         verdicts = self.records.get_verdicts(
             (pair.candidate_id for pair in admitted), self.request.task.id, self.limits_hash
         )
@@ -119,8 +119,15 @@ class Learner:
         return self.adapters.commit(
             cycle,
             parent=parent.cycle if parent else None,
-            metrics=report.model_dump(mode="json", include=_KEPT),
+            metrics=report.model_dump(mode="json", include=_KEPT) | {"left_out": self._left_out(run, cycle)},
         )
+
+    def _left_out(self, run: str, up_to_cycle: int) -> int:
+        return sum(self._beyond(pair) for pair in self.corpus.admitted(run, up_to_cycle))
+
+    def _beyond(self, pair: Pair) -> bool:
+        """A completion model has no prompt for a graft, and a mined block is longer than its context."""
+        return pair.grafted and self.model.style == "completion"
 
     def _prompt(self, pair: Pair, params: int | None) -> tuple[Message, ...]:
         if self.model.style == "completion":

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from ..memory.records import Records
 from ..memory.rows import Generation, RepairAttempt
-from ..memory.types import Candidate, Request, Verdict
+from ..memory.types import Candidate, Origin, Request, Verdict, candidate_id
+from ..tools.blocks.library import BlockLibrary
+from ..tools.blocks.usage import used_blocks
 from ..tools.execution import Validator
 from ..tools.extraction import clean, extract
 from .designer import CHUNK, ask
@@ -31,6 +33,7 @@ class RepairAgent:
 
     Args:
         max_tries: repair rounds; each feeds the newest text and its error back once.
+        library: of the blocks that slots were shown; a network that uses one is tagged ``rag-``.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class RepairAgent:
         seed: int,
         limits_hash: str,
         max_tries: int = 2,
+        library: BlockLibrary | None = None,
     ) -> None:
         self.model = model
         self.records = records
@@ -51,6 +55,7 @@ class RepairAgent:
         self.seed = seed
         self.limits_hash = limits_hash
         self.max_tries = max_tries
+        self.library = library
 
     def open_slots(self, run: str, cycle: int) -> list[int]:
         """Slots whose newest text has no verdict yet."""
@@ -138,18 +143,20 @@ class RepairAgent:
         return [
             g
             for g in self.records.generations(run, cycle)
-            if g.slot in slots and (g.valid_by == "none" or (g.valid_by == "repair" and g.repair_tries >= attempt))
+            if g.slot in slots
+            and not g.grafted
+            and (g.valid_by == "none" or (g.valid_by == "repair" and g.repair_tries >= attempt))
         ]
 
     def _judge_answer(self, generation: Generation) -> Verdict:
         answer = generation.answer or ""
-        block = extract(answer)
-        raw = self._candidate(block if block is not None else answer)
+        block = answer if generation.grafted else extract(answer)
+        raw = self._candidate(block if block is not None else answer, generation)
         verdict = self._validate(raw) if block is not None else self._no_code(raw)
         final, valid_by = raw, "generation" if verdict.ok else "none"
         cleaned = raw
         if not verdict.ok:
-            cleaned = self._candidate(clean(answer).source)
+            cleaned = self._candidate(clean(answer).source, generation)
             if cleaned.id != raw.id and cleaned.source.strip():
                 verdict = self._validate(cleaned)
                 final, valid_by = cleaned, "cleanup" if verdict.ok else "none"
@@ -183,14 +190,22 @@ class RepairAgent:
 
     def _rewritten(self, answer: str, generation: Generation) -> Candidate:
         """The candidate that a repair round made of a generation's newest one."""
-        return self._candidate(clean(answer).source, parent=generation.candidate_id)
+        return self._candidate(clean(answer).source, generation, parent=generation.candidate_id)
 
-    def _candidate(self, source: str, parent: str | None = None) -> Candidate:
-        candidate = Candidate(source=source, origin="llm-", parents=(parent,) if parent else ())
-        if parent == candidate.id:
-            candidate = Candidate(source=source, origin="llm-")
+    def _candidate(self, source: str, generation: Generation, parent: str | None = None) -> Candidate:
+        blocks = self._used(source, generation)
+        parents = (parent,) if parent and parent != candidate_id(source) else ()
+        origin: Origin = "rag-" if blocks else "llm-"
+        candidate = Candidate(source=source, origin=origin, parents=parents, blocks=blocks)
         self.records.add_candidate(candidate)
         return candidate
+
+    def _used(self, source: str, generation: Generation) -> tuple[str, ...]:
+        """Ids of the blocks that the slot was shown and that the program uses."""
+        if self.library is None or not generation.blocks or generation.grafted:
+            return ()  # a graft was written down with its blocks before it was judged
+        known = self.library.get_many(generation.blocks)
+        return used_blocks(source, [known[key] for key in generation.blocks if key in known])
 
     def _validate(self, candidate: Candidate) -> Verdict:
         known = self.records.get_verdict(candidate.id, self.request.task.id, self.limits_hash)

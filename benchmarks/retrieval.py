@@ -1,5 +1,8 @@
 """Retrieval over the block library: 60 queries written by hand, hit@5 of the hybrid ranking against its two halves.
 
+Forty more, written after the index's descriptions of techniques were fixed, are reported beside them and decide
+nothing.
+
     python benchmarks/retrieval.py [--store FILE] [--out FILE]
 
 A query is a hit if one of its expected blocks is among the first five that are shown. Blocks collapsed behind a shown
@@ -23,6 +26,7 @@ from netwright.tools.blocks.search import BlockSearch, Hit, Mode
 
 ROOT = Path(__file__).resolve().parents[1]
 QUERIES = ROOT / "benchmarks" / "data" / "retrieval_queries.json"
+LATER = QUERIES.with_name("retrieval_queries_later.json")
 SHOWN = 5
 NEEDED = 0.85  # hit@5 of the hybrid ranking
 
@@ -38,14 +42,25 @@ def main() -> None:
             raise SystemExit(
                 f"{store.path} holds no blocks: netwright blocks mine timm torchvision transformers --download"
             )
-        report = measured(search, json.loads(QUERIES.read_text(encoding="utf-8"))["queries"])
+        report = measured(search, read(QUERIES))
+        later = measured(search, read(LATER))
+        report["later"] = {key: later[key] for key in ("modes", "queries")}
     write(chosen.out, report)
-    for mode, figures in report["modes"].items():
-        print(f"{mode:8} hit@1 {figures['hit@1']:.3f}  hit@{SHOWN} {figures[f'hit@{SHOWN}']:.3f}  mrr {figures['mrr']}")
+    for name, modes in ((f"{QUERIES.stem}", report["modes"]), (f"{LATER.stem}", later["modes"])):
+        print(name)
+        for mode, figures in modes.items():
+            shown = ", ".join(f"{key} {value:.3f}" for key, value in figures.items())
+            print(f"  {mode:8} {shown}")
     print("missed:", *(one["query"] for one in report["queries"] if not one["hybrid"]["rank"]), sep="\n  ")
     ok = report["passed"]
     print(f"{report['blocks']} blocks, {report['queries_per_s']} hybrid queries per second:", "ok" if ok else "FAILED")
     raise SystemExit(0 if ok else 1)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Queries with their expected blocks."""
+    queries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["queries"]
+    return queries
 
 
 def measured(search: BlockSearch, queries: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ..tools.protocols import check_fits, default_protocol, protocol
 from ..tools.tasks import task_info
 from ..tools.training import seen_task
 from .config import Config
+from .library import check_library
 
 
 def campaign_request(config: Config) -> Request:
@@ -80,6 +81,7 @@ def _register(
     chosen: Protocol,
     initial_corpus: int = 0,
 ) -> Campaign:
+    blocks = check_library(config)
     records.add_task(request.task)
     records.add_protocol(chosen)
     return records.create_campaign(
@@ -91,6 +93,8 @@ def _register(
             protocol_hash=chosen.hash,
             limits_hash=limits_hash(request, config),
             initial_corpus=initial_corpus,
-            machine=machine() | {"versions": versions(), "model": model_identity(config.model)},
+            machine=machine()
+            | {"versions": versions(), "model": model_identity(config.model)}
+            | ({"blocks": blocks} if blocks else {}),
         )
     )

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..agents.models import ModelConfig
+from ..memory.block_types import Category
 from ..memory.novelty import NoveltyMode
 from ..memory.types import Precision
 from ..sandbox import DockerOptions, Limits, backend_order
@@ -125,6 +126,23 @@ class EvaluationSettings(Settings):
     gpu_memory_mb: int = Field(default=GPU_MEMORY_MB, ge=256, description="MiB of GPU memory of one training")
 
 
+class RetrievalSettings(Settings):
+    """Blocks of the library: shown to an instruct model, or grafted into networks for any model."""
+
+    blocks: int = Field(default=0, ge=0, description="blocks shown to an instruct model with each prompt")
+    grafts: int = Field(default=0, ge=0, description="networks per batch that get a block grafted, from cycle 2 on")
+    packages: tuple[str, ...] = Field(default=(), description="graft blocks of these packages only; empty: of any")
+    categories: tuple[Category, ...] = Field(default=(), description="and of these categories; empty: of any")
+    max_params: int | None = Field(default=1_000_000, ge=1, description="parameters of a block; null: any")
+    library: Path | None = Field(default=None, description="block store; null: the one in the data directory")
+    chroma: str | None = Field(default=None, description="URL of a Chroma server; null: embedded")
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the block library is needed at all."""
+        return bool(self.blocks or self.grafts)
+
+
 class Config(Settings):
     """The whole tree."""
 
@@ -134,6 +152,7 @@ class Config(Settings):
     protocol: ProtocolSettings = ProtocolSettings()
     budget: Budget = Budget()
     sandbox: SandboxSettings = SandboxSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
 
 

@@ -9,6 +9,7 @@ from langgraph.runtime import RunControl
 
 from ..agents.designer import Designer
 from ..agents.evaluator import EvaluatorAgent
+from ..agents.grafter import Grafter, Wanted
 from ..agents.learner import Learner, tuning_defaults, tuning_turns
 from ..agents.models import ModelUnavailable
 from ..agents.models.batched import Style
@@ -16,6 +17,7 @@ from ..agents.models.factory import ChatModelHandle, open_chat_model
 from ..agents.models.identity import NOT_HERE, model_identity
 from ..agents.prompting import chat_prompt
 from ..agents.repair import RepairAgent
+from ..agents.retriever import Retriever, budget_of
 from ..memory.adapters import AdapterStore
 from ..memory.corpus import Corpus
 from ..memory.home import home_folder
@@ -24,17 +26,20 @@ from ..memory.records import Records
 from ..memory.rows import Campaign
 from ..memory.types import Protocol, Request
 from ..sandbox import Sandbox, WorkerImage, open_sandbox
+from ..tools.blocks.library import BlockLibrary
 from ..tools.datasets import prepare
 from ..tools.dedup.graphs import GraphStore, Tracer
 from ..tools.devices import CPU, Device, find_devices, places_on
 from ..tools.execution import Validator, validation_image
 from ..tools.finetuning import TuningPair, check_tunable_here
+from ..tools.grafting.graft import Grafting
 from ..tools.pretraining.pipeline import packaged_corpus
 from ..tools.tasks import task_info
 from ..tools.training import Evaluator, evaluation_image
 from .asked import campaign_request, chosen_protocol, limits_hash, register_design, seen_request
-from .config import Config
+from .config import Config, ConfigError
 from .design import DesignServices
+from .library import check_library, open_library
 from .services import Event, Services, no_events
 
 
@@ -51,6 +56,7 @@ def open_services(
     request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
     prepare(request.task.dataset)
     settings, seed, key = config.campaign, config.campaign.seed, limits_hash(request, config)
+    seen = seen_request(request, chosen)
     _same_model(records.get_campaign(run), config)
     model = open_chat_model(config.model)
     tuning = config.tuning or tuning_defaults(model)
@@ -63,11 +69,12 @@ def open_services(
     devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb)
     image = evaluation_image([request.task.dataset], transforms=[chosen.transform], devices=devices)
     with (
+        open_library(config) as library,
         _sandbox(config, image, devices) as sandbox,
         closing(GraphStore(home_folder("novelty") / "graphs.db")) as graphs,
     ):
         validator = Validator(sandbox, limits=config.sandbox.validation)
-        agents = _designer_and_repairer(config, model, records, validator, request, chosen)
+        agents = _designer_and_repairer(config, model, records, validator, request, chosen, library)
         yield Services(
             config=config,
             records=records,
@@ -84,21 +91,22 @@ def open_services(
                 sandbox.workers,
                 novelty=settings.novelty,
                 limits_hash=key,
-                tracer=Tracer(sandbox, seen_request(request, chosen).task, graphs, config.sandbox.validation),
+                tracer=Tracer(sandbox, seen.task, graphs, config.sandbox.validation),
             ),
             learner=Learner(
                 model,
                 records,
                 AdapterStore(records, run),
                 corpus,
-                seen_request(request, chosen),
-                _replay(seen_request(request, chosen), model.style),
+                seen,
+                _replay(seen, model.style),
                 tuning,
                 seed=seed,
                 limits_hash=key,
                 enabled=tuned,
                 initial_adapter=config.model.adapter,
             ),
+            grafter=_grafter(config, records, agents[0], Grafting(sandbox, validator, seen.task, seen.limits), key),
             control=control or RunControl(),
             notify=notify,
         )
@@ -117,8 +125,18 @@ def _designer_and_repairer(
     validator: Validator,
     request: Request,
     chosen: Protocol,
+    library: BlockLibrary | None = None,
 ) -> tuple[Designer, RepairAgent]:
     settings, seen = config.campaign, seen_request(request, chosen)
+    retriever = Retriever(
+        records,
+        seen.task,
+        chosen.hash,
+        settings.exemplars,
+        library=library,
+        blocks=config.retrieval.blocks,
+        budget=budget_of(model),
+    )
     designer = Designer(
         model,
         records,
@@ -126,8 +144,8 @@ def _designer_and_repairer(
         seed=settings.seed,
         size=settings.candidates,
         style=settings.style,
-        protocol_hash=chosen.hash,
-        exemplars=settings.exemplars,
+        retriever=retriever,
+        grafts=config.retrieval.grafts,
         most=config.budget.candidates,
     )
     repairer = RepairAgent(
@@ -138,8 +156,29 @@ def _designer_and_repairer(
         seed=settings.seed,
         limits_hash=limits_hash(request, config),
         max_tries=settings.repair_tries,
+        library=library,
     )
     return designer, repairer
+
+
+def _grafter(
+    config: Config, records: Records, designer: Designer, grafting: Grafting, limits_key: str
+) -> Grafter | None:
+    """The grafter, if the configuration asks for grafts."""
+    asked = config.retrieval
+    if not asked.grafts:
+        return None
+    wanted = Wanted(asked.grafts, asked.packages, asked.categories, asked.max_params)
+    return Grafter(
+        records,
+        grafting,
+        designer.retriever,
+        designer.request,
+        protocol_hash=designer.retriever.protocol_hash,
+        limits_hash=limits_key,
+        seed=config.campaign.seed,
+        wanted=wanted,
+    )
 
 
 @contextmanager
@@ -156,10 +195,10 @@ def open_design(
     image = validation_image()
     if train:
         image = evaluation_image([dataset], transforms=[chosen.transform], devices=devices)
-    with _sandbox(config, image, devices) as sandbox:
+    with open_library(config) as library, _sandbox(config, image, devices) as sandbox:
         validator = Validator(sandbox, limits=config.sandbox.validation)
         model = open_chat_model(config.model)
-        designer, repairer = _designer_and_repairer(config, model, records, validator, request, chosen)
+        designer, repairer = _designer_and_repairer(config, model, records, validator, request, chosen, library)
         trainer = EvaluatorAgent(
             records,
             Evaluator(sandbox, config.evaluation.memory_mb, devices),
@@ -189,11 +228,18 @@ def _replay(request: Request, style: Style) -> list[TuningPair]:
 
 
 def _same_model(campaign: Campaign, config: Config) -> None:
-    """A campaign goes on with the weights it began with, or not at all.
+    """A campaign goes on with the weights and the blocks it began with, or not at all.
 
     Raises:
         ModelUnavailable: the model that its name stands for is another one now.
+        ConfigError: the block library is another one now.
     """
+    blocks, now = campaign.machine.get("blocks"), check_library(config)
+    if blocks not in (None, now):
+        raise ConfigError(
+            f"campaign {campaign.id} was begun with other blocks in the library ({blocks}, now {now}): "
+            "bring those back, or start a new campaign"
+        )
     begun, here = campaign.machine.get("model"), model_identity(config.model)
     if begun not in (None, NOT_HERE, here):
         raise ModelUnavailable(

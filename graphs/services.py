@@ -14,6 +14,7 @@ from langgraph.runtime import RunControl
 
 from ..agents.designer import Designer
 from ..agents.evaluator import EvaluatorAgent
+from ..agents.grafter import Grafter
 from ..agents.learner import Learner
 from ..agents.repair import RepairAgent
 from ..memory.records import Records
@@ -79,6 +80,9 @@ class WritingServices:
     def ready_model(self, run: str, cycle: int) -> None:
         """Make the model ready to write for a cycle; a design request uses it as it was opened."""
 
+    def graft(self, run: str, cycle: int, batch: int) -> None:
+        """Put blocks into networks of earlier cycles; a design request has none."""
+
 
 @dataclass
 class Services(WritingServices):
@@ -86,6 +90,7 @@ class Services(WritingServices):
 
     evaluator: EvaluatorAgent
     learner: Learner
+    grafter: Grafter | None = None
 
     def open_cycle(self, run: str, cycle: int) -> None:
         """Write the cycle down and put on the adapter that it samples from."""
@@ -103,6 +108,13 @@ class Services(WritingServices):
         """Put on the adapter that the cycle is on record with: a resumed cycle goes on as it was begun."""
         stored = next(c for c in self.records.cycles(run) if c.n == cycle).adapter
         self.learner.put_on(Path(stored) if stored else None)
+
+    def graft(self, run: str, cycle: int, batch: int) -> None:
+        """Let the grafter fill its slots of the batch."""
+        slots = self.designer.grafted_slots(run, cycle, batch)
+        if self.grafter is not None and slots:
+            with self.stage(run, cycle, "graft"):
+                self.grafter.write_batch(run, cycle, slots)
 
     def over(self, run: str, cycle: int) -> str | None:
         """Why the campaign ends before this cycle, or ``None``: the stopping rule, or a spent budget.

@@ -40,6 +40,7 @@ def generate(state: WritingState, runtime: Runtime[WritingServices]) -> dict[str
     services.ready_model(state["run"], state["cycle"])
     with services.stage(state["run"], state["cycle"], "generate"):
         services.designer.write_batch(state["run"], state["cycle"], state["batch"])
+    services.graft(state["run"], state["cycle"], state["batch"])
     return {}
 
 

@@ -160,6 +160,17 @@ class BlockStore:
                 "DELETE FROM blocks WHERE package = ? AND version = ?", (package, version)
             ).rowcount
 
+    def ids(self, package: str, version: str) -> dict[str, str]:
+        """Qualified names by id of what was mined from one version of a package."""
+        query = f"SELECT id, qualified FROM blocks WHERE package = ? AND version = ? {_ORDER}"
+        with self._lock:
+            return dict(self._connection.execute(query, (package, version)).fetchall())
+
+    def discard(self, ids: Iterable[str]) -> None:
+        """Remove blocks by id; unknown ids are no error."""
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM blocks WHERE id = ?", [(block_id,) for block_id in ids])
+
     def _prepare(self) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")

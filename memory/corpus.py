@@ -18,6 +18,7 @@ class Pair(Frozen):
     Attributes:
         metric: what the network reached in its trial; ``None`` for the initial corpus.
         cycle: the cycle that admitted it; 0 for the initial corpus.
+        grafted: whether a block was put into it, and no model wrote it.
     """
 
     prompt: str
@@ -25,6 +26,7 @@ class Pair(Frozen):
     candidate_id: str
     metric: float | None = None
     cycle: int = 0
+    grafted: bool = False
 
 
 class Corpus:
@@ -67,6 +69,7 @@ class Corpus:
                 candidate_id=key,
                 metric=metrics[(generation.cycle, key)],
                 cycle=generation.cycle,
+                grafted=generation.grafted,
             )
             for key, generation in wrote.items()
         ]

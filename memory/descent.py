@@ -20,16 +20,19 @@ class Ancestry(NamedTuple):
 
 
 def network_name(origin: str, candidate_id: str) -> str:
-    """The name under which a network's results stand; see :attr:`.types.Candidate.name`."""
+    """The name of a network that was given no other; see :attr:`.types.Candidate.name`."""
     return f"{origin}{candidate_id[:12]}"
 
 
 def ancestry(records: Records) -> list[Ancestry]:
-    """Every network on record, by id."""
-    c = t.candidates.c
+    """Every network on record, by id, under the name of its own results, else the first that it was imported by."""
+    c, n = t.candidates.c, t.networks.c
+    names: dict[str, str] = {}
+    for row in records._rows(select(n.candidate_id, n.name).order_by(n.own.desc(), n.name)):
+        names.setdefault(row.candidate_id, row.name)
     query = select(c.id, c.origin, c.parents, c.blocks).order_by(c.id)
     return [
-        Ancestry(row.id, network_name(row.origin, row.id), tuple(row.parents), tuple(row.blocks))
+        Ancestry(row.id, names.get(row.id) or network_name(row.origin, row.id), tuple(row.parents), tuple(row.blocks))
         for row in records._rows(query)
     ]
 

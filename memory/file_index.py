@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import threading
 import zlib
@@ -53,11 +54,8 @@ class FileIndex:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._format = format
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(
-            self.path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None
-        )
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._process = os.getpid()
+        self._connection = self._connect()
         version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
         if version not in (0, _SCHEMA):
             self._connection.close()
@@ -74,6 +72,12 @@ class FileIndex:
         """Close the file; a second call does nothing."""
         with self._lock:
             self._connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
 
     def outline(self, digest: str) -> str | None:
         """The outline of the file with this hash, ``None`` when it was not read yet."""
@@ -112,5 +116,8 @@ class FileIndex:
     def _text(self, column: str, digest: str) -> str | None:
         query = f"SELECT {column} FROM facts WHERE hash = ? AND format = ?"
         with self._lock:
+            if self._process != os.getpid():
+                # In a forked worker: SQLite's connections must not be shared with the parent.
+                self._process, self._connection = os.getpid(), self._connect()
             row = self._connection.execute(query, (digest, self._format)).fetchone()
         return None if row is None else zlib.decompress(row[0]).decode()

@@ -59,6 +59,7 @@ class KeywordIndex:
             "CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab('words', 'row');"
             "CREATE TABLE IF NOT EXISTS marks (id TEXT PRIMARY KEY, place INTEGER NOT NULL, hash TEXT NOT NULL,"
             " category TEXT NOT NULL, package TEXT NOT NULL, stage TEXT NOT NULL);"
+            "CREATE UNIQUE INDEX IF NOT EXISTS marks_by_place ON marks (place);"
             "CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
             f"PRAGMA user_version = {_FORMAT}; COMMIT;"
         )

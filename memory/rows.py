@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from .types import Frozen, ValidBy, Verdict
 
 CampaignState = Literal["running", "stopped", "complete", "failed"]
 AdapterState = Literal["active", "rolled_back"]
+GRAFT: Final = "[graft]"
+"""First line of the prompt of a slot that no model wrote: a block was put into a network."""
 NearestKind = Literal["corpus", "cycle", "exact", "graph"]
 
 
@@ -99,6 +101,11 @@ class Generation(Frozen):
     nearest_kind: NearestKind | None = None
     exemplars: tuple[str, ...] = ()
     blocks: tuple[str, ...] = ()
+
+    @property
+    def grafted(self) -> bool:
+        """Whether the slot holds a graft, and not what a model wrote."""
+        return self.prompt.startswith(GRAFT)
 
 
 class RepairAttempt(Frozen):

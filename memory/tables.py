@@ -15,11 +15,13 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     Integer,
     MetaData,
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -269,4 +271,56 @@ deployments = Table(
     Column("target", String(100), primary_key=True),
     Column("content", JSON, nullable=False),
     Column("created", UtcTime, nullable=False),
+)
+
+# The corpus as a data set: what memory/scores.py writes and memory/dataset_view.py reads. Rows of `networks`,
+# `score_tasks` and `prms` have numbers made of their content, so that writers need not look them up.
+
+networks = Table(
+    "networks",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", String(200), nullable=False, unique=True),
+    _candidate(nullable=False, index=True),
+    Column("own", Boolean, nullable=False),
+    Column("figures", JSON(none_as_null=True)),
+)
+
+score_tasks = Table(
+    "score_tasks",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("task", String(200), nullable=False),
+    Column("dataset", String(200), nullable=False),
+    Column("metric", String(200), nullable=False),
+)
+
+prms = Table(
+    "prms",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("content", JSON, nullable=False),
+)
+
+codes = Table(
+    "codes",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("source", AnyText, nullable=False),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("network_id", BigInteger, ForeignKey("networks.id"), nullable=False),
+    Column("task_id", BigInteger, ForeignKey("score_tasks.id"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("accuracy", Float, nullable=False),
+    Column("duration", BigInteger, nullable=False),
+    Column("prm_id", BigInteger, ForeignKey("prms.id"), nullable=False),
+    # One record is there once. The index behind it is also what finds a network's best.
+    UniqueConstraint("network_id", "task_id", "epoch", "accuracy", "duration", "prm_id"),
+    Index("ix_scores_task_id", "task_id", "network_id", "epoch", "accuracy"),
 )

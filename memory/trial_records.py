@@ -12,7 +12,8 @@ from . import tables as t
 from .candidate_records import _chunks
 from .database import RecordsError, Store, insert_missing, same_json, writing
 from .rows import now
-from .types import Trial
+from .scores import Score, epoch_values, insert_scores, name_networks, own_name, own_prm
+from .types import Protocol, Task, Trial
 
 FINISHED: Final = ("complete", "failed", "pruned")
 _FIELDS: Final = [t.trials.c[name] for name in Trial.model_fields]
@@ -65,6 +66,8 @@ class TrialRecords(Store):
                 return stored
             values = trial.model_dump(exclude={"candidate_id", "task_id", "protocol_hash"})
             connection.execute(t.trials.update().where(key).values(**values, updated=now()))
+            if trial.state == "complete":
+                _add_scores(connection, trial)
         return trial
 
     def get_trial(self, candidate_id: str, task_id: str, protocol_hash: str) -> Trial | None:
@@ -98,6 +101,22 @@ class TrialRecords(Store):
         key = _key(candidate_id, task_id, protocol_hash)
         row = self._first(select(t.trials.c.attempts).where(key))
         return 0 if row is None else int(row.attempts)
+
+
+def _add_scores(connection: Connection, trial: Trial) -> None:
+    """What the data set view shows of a complete trial: a row for each epoch."""
+    query = (
+        select(t.candidates.c.origin, t.tasks.c.content, t.protocols.c.content.label("protocol"))
+        .select_from(t.trials.join(t.candidates).join(t.tasks).join(t.protocols))
+        .where(_key(trial.candidate_id, trial.task_id, trial.protocol_hash))
+    )
+    row = connection.execute(query).one()
+    task, prm = Task.model_validate(row.content), own_prm(Protocol.model_validate(row.protocol))
+    name = own_name(connection, trial.candidate_id, row.origin)
+    name_networks(connection, {name: trial.candidate_id}, own=True)
+    words = {"network": name, "task": task.kind, "dataset": task.dataset, "metric": task.metric, "prm": prm}
+    measured = epoch_values(trial.epochs, task.metric)
+    insert_scores(connection, (Score(**words, epoch=n, accuracy=value, duration=ns) for n, value, ns in measured))
 
 
 def _waiting(candidate_id: str, task_id: str, protocol_hash: str) -> dict[str, Any]:

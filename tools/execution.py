@@ -152,16 +152,16 @@ def classes_of(task: Task) -> int:
     return task.out_shape[0]
 
 
-def refuse(source: str) -> Stop | None:
-    """What is refused before any sandbox: the text must be something that can be sent there."""
+def refuse(source: str, most: int = MAX_SOURCE_BYTES) -> Stop | None:
+    """What is refused before any sandbox: the text must be something that can be sent there, of ``most`` bytes."""
     if not source.strip():
         return Stop("EmptySource", "the source is empty")
     try:
         size = len(source.encode("utf-8"))
     except UnicodeEncodeError as error:
         return Stop("EncodingError", f"the source is not valid Unicode: {error.reason}")
-    if size > MAX_SOURCE_BYTES:
-        return Stop("TooLarge", f"the source has {size} bytes, at most {MAX_SOURCE_BYTES} are read")
+    if size > most:
+        return Stop("TooLarge", f"the source has {size} bytes, at most {most} are read")
     return None
 
 

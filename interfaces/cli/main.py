@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ... import __version__
-from . import campaign, check, dedup, design, doctor, evaluate, known, model, publishing
+from . import blocks, campaign, check, corpus, dedup, design, doctor, evaluate, known, model, publishing
 
 app = typer.Typer(
     name="netwright",
@@ -17,7 +17,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="Language-model agents design neural networks, judge them by running them, and learn from what worked.",
 )
+app.add_typer(blocks.app, name="blocks")
 app.add_typer(campaign.app, name="campaign")
+app.add_typer(corpus.app, name="import")
 app.add_typer(model.app, name="model")
 app.command(
     "design",

@@ -41,13 +41,12 @@ class Catalogue:
         self._progress = progress or (lambda: None)
         self.counts = Counts()
         self.modules: dict[str, Module] = {}
-        self.hashes: dict[str, str] = {}
+        self.sources: dict[str, Source] = {}
 
     def add(self, source: Source, *, count: bool = True) -> list[str]:
         """Read a source's files; the names of its modules, sorted."""
-        known: list[tuple[str, Path, bytes, str]] = []
-        pending: list[tuple[str, str, str]] = []
         added = []
+        self.sources[source.name] = source
         for path, place in source.files():
             data = place.read_bytes()
             digest = content_hash(data)
@@ -55,8 +54,7 @@ class Catalogue:
             if outline is None:
                 facts, uses = read(data)
                 outline = facts.to_json()
-                pending.append((digest, outline, _uses_text(uses)))
-                self._index.put(pending[-1:])
+                self._index.put([(digest, outline, _uses_text(uses))])
                 self.counts.parsed += count
             else:
                 self.counts.reused += count
@@ -65,7 +63,6 @@ class Catalogue:
             self.modules[name] = self._module(name, path, place, digest, outline, source)
             added.append(name)
         self._index.record(source.name, source.version, [(self.modules[n].path, self.modules[n].digest) for n in added])
-        del known
         return sorted(added)
 
     def _module(self, name: str, path: str, place: Path, digest: str, outline: str, source: Source) -> Module:
@@ -94,25 +91,26 @@ class Catalogue:
                 if found is not None:
                     self.add(found, count=False)
         for name, text in overlays().items():
-            if name in self.modules:
+            if name in self.modules or name == "helpers":
                 self._overlay(name, text)
         return World(self.modules, frozenset(tops | set(SOURCES)))
 
     def _overlay(self, name: str, text: str) -> None:
-        below = self.modules[name]
-        data = (text + availability(sorted(n for n in below.table if f"def {n}(" not in text))).encode()
+        below = self.modules.get(name)
+        table = below.table if below is not None else {}
+        data = (text + availability(sorted(n for n in table if f"def {n}(" not in text))).encode()
         facts, uses = read(data)
         if facts.error:
             raise ValueError(f"the overlay of {name} cannot be parsed: {facts.error}")
         told = _uses_text(uses)
         self.modules[OVERLAY + name] = Module(
             name=OVERLAY + name,
-            path=below.path,
+            path=below.path if below is not None else "",
             digest=content_hash(data),
-            source=below.source,
-            package=below.package,
+            source=below.source if below is not None else "",
+            package=below.package if below is not None else "",
             facts=facts,
-            is_package=below.is_package,
+            is_package=below is not None and below.is_package,
             read=lambda: data,
             load_uses=lambda: told,
         )

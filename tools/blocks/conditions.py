@@ -14,7 +14,6 @@ with a fallback where it is missing."""
 SOURCES: Final = ("timm", "torchvision", "transformers")
 """Packages whose code goes into the emitted files instead of being imported."""
 _AVAILABLE: Final = re.compile(r"_?is_(\w+?)_(?:available|installed)$")
-_IMPORT_ERRORS: Final = ("ImportError", "ModuleNotFoundError", "Exception", "BaseException", "RuntimeError")
 
 
 def known(test: ast.expr) -> bool | None:
@@ -86,19 +85,22 @@ def imports_source(statements: list[ast.stmt]) -> bool:
     return False
 
 
+def imports_optional(statements: list[ast.stmt]) -> bool:
+    """Whether statements import something that may not be there: neither torch nor of the standard library."""
+    tops: list[str] = []
+    for node in (inner for statement in statements for inner in _outside_functions(statement)):
+        if isinstance(node, ast.ImportFrom):
+            tops.append((node.module or "").split(".")[0])
+        elif isinstance(node, ast.Import):
+            tops.extend(alias.name.split(".")[0] for alias in node.names)
+    return any(top not in ("torch", "numpy") and top not in sys.stdlib_module_names for top in tops)
+
+
 def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
     yield node
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             yield from _outside_functions(child)
-
-
-def catches_import(handler: ast.ExceptHandler) -> bool:
-    """Whether a handler is for imports that fail."""
-    if handler.type is None:
-        return True
-    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any((kind.id if isinstance(kind, ast.Name) else "") in _IMPORT_ERRORS for kind in kinds)
 
 
 def flattened(body: list[ast.stmt], rank: int = 0) -> Iterator[tuple[ast.stmt, int]]:
@@ -116,9 +118,11 @@ def flattened(body: list[ast.stmt], rank: int = 0) -> Iterator[tuple[ast.stmt, i
             first, second = (statement.body, statement.orelse) if value is not False else (statement.orelse, statement.body)
             yield from flattened(first, rank)
             yield from flattened(second, 1)
-        elif isinstance(statement, ast.Try) and imports_source(statement.body):
-            yield from flattened([*statement.body, *statement.orelse, *statement.finalbody], rank)
-            for handler in statement.handlers:
-                yield from flattened(handler.body, 1)
+        elif isinstance(statement, ast.Try) and imports_source([statement]):
+            handled = [inner for handler in statement.handlers for inner in handler.body]
+            tried = [*statement.body, *statement.orelse]
+            taken = imports_source(statement.body) or not imports_optional(statement.body)
+            yield from flattened([*tried, *statement.finalbody], rank if taken else 1)
+            yield from flattened(handled, 1 if taken else rank)
         else:
             yield statement, rank

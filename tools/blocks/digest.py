@@ -9,6 +9,7 @@ from typing import Final
 
 from ...memory.block_types import Block
 from ...memory.keyword_index import Words
+from .concepts import described
 from .words import expanded, name_words, parts
 
 _DOC_CHARS: Final = 600  # of a docstring: what a class is for stands at its beginning, then come its arguments
@@ -64,7 +65,7 @@ def words_of(block: Block) -> Words:
     return Words(
         id=block.id,
         name=" ".join([*name, *expanded(name)]),
-        docstring=purpose(block.docstring),
+        docstring=" ".join([purpose(block.docstring), *described(name)]),
         path=" ".join([*path, block.category, *expanded(path)]),
         uses=" ".join(word for one in called for word in name_words(one, 2)),
         category=block.category,
@@ -80,6 +81,7 @@ def embedded_text(block: Block) -> str:
     arguments = re.findall(r"(\w+)\s*(?=[:=,)])", block.signature)[:8]
     lines = [
         f"{block.name}: {said}",
+        "; ".join(described(name_words(block.name)))[:_SAID_CHARS],
         purpose(block.docstring)[:_SAID_CHARS],
         f"{block.category} in {' '.join(_path(block))}",
         "made of " + ", ".join(uses(class_source(block))[:_SAID_USES]),

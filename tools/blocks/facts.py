@@ -12,7 +12,7 @@ from .finder import Offsets, UseFinder
 from .scopes import import_names, names_bound, within
 from .uses import ItemUses
 
-FACTS_VERSION: Final = 7
+FACTS_VERSION: Final = 8
 """Of the format below and of how facts are found; files whose facts are older are parsed again."""
 
 _NEVER_SOURCES: Final = frozenset({"torch", "numpy", "np", "typing", "os", "math", "sys", "functools", "collections"})

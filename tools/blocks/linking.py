@@ -6,10 +6,10 @@ import builtins
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
-from .modules import Definition, External, Module, ModuleRef, Target, World
 from .facts import ImportFact, Item
-from .shims import dropped
-from .uses import GLOBAL, LOOSE, STORE, STRING, ItemUses, LocalImport, Use
+from .modules import Definition, External, Module, ModuleRef, Target, World
+from .shims import HELPERS, dropped
+from .uses import ANNOTATION, GLOBAL, LOOSE, STORE, STRING, ItemUses, LocalImport, Use
 
 BUILTINS: Final = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "__spec__", "__package__", "__class__"}
 _KEPT_MODULES: Final = 400  # modules whose uses are held in memory
@@ -23,12 +23,17 @@ class ItemKey(NamedTuple):
 
 
 class Link(NamedTuple):
-    """One use and what it stands for; ``end`` is where the text ends that a new name would replace."""
+    """One use and what it stands for; ``end`` is where the text ends that a new name would replace.
+
+    Attributes:
+        suffix: follows the emitted name: the call of a helper that stands for what is absent.
+    """
 
     use: Use
     target: Definition | External
     end: int
     spelled: str
+    suffix: str = ""
 
 
 class LocalEdit(NamedTuple):
@@ -45,7 +50,7 @@ class Linked(NamedTuple):
 
     Attributes:
         removed: spans of decorators that are left out.
-        missing: uses that stand for nothing: a fault of the source, or a module used as an object.
+        missing: annotations that stand for nothing.
     """
 
     key: ItemKey
@@ -109,8 +114,10 @@ class Linker:
             if found is None:
                 if use.name in BUILTINS and use.via < 0:
                     native.add(use.name)
-                elif use.via < 0 or not use.flags & STORE:
+                elif use.flags & ANNOTATION:
                     missing.append(use)
+                elif not use.flags & (STORE | GLOBAL):
+                    links.append(self._absent(module, uses, use))
                 continue
             target, end = found
             links.append(Link(use, target, end, source[use.start : end].decode("utf-8", "replace")))
@@ -146,6 +153,20 @@ class Linker:
         if use.flags & (STRING | LOOSE) or taken == 0:
             return target, use.end
         return target, use.chain[taken - 1][1]
+
+    def _absent(self, module: Module, uses: ItemUses, use: Use) -> Link:
+        """A name that leads nowhere: a helper takes its place that fails when it is reached, as the name would."""
+        local = uses.imports[use.via] if use.via >= 0 else None
+        if local is not None:
+            fact = ImportFact(local.name, local.module, local.level, local.attribute)
+            target = self.world.imported(module, fact)
+        else:
+            target = self.world.resolve(module.name, use.name)
+        if isinstance(target, ModuleRef):
+            helper, argument = "absent_module", target.module
+        else:
+            helper, argument = "absent_name", use.name
+        return Link(use, Definition(HELPERS, helper), use.end, use.name, f'("{argument}")')
 
     def _local_edits(self, module: Module, uses: ItemUses) -> list[LocalEdit]:
         grouped: dict[tuple[int, int], list[LocalImport]] = {}

@@ -13,14 +13,14 @@ from ...memory.keyword_index import KeywordIndex
 from ...memory.vector_index import BLOCKS, Embedder, Item, VectorIndex
 from ..embedding import SentenceEmbedder
 from .digest import embedded_text, words_of
-from .ranking import collapsed, fused
+from .ranking import Kind, collapsed, fused
 from .words import expanded, name_words, query_terms
 
 Mode = Literal["hybrid", "vector", "keyword"]
 DEPTH: Final = 200  # of either ranking: what neither has among as many is no answer
 _PART: Final = 20  # blocks that are read from the store at a time while kinds are being found
 _WRITTEN: Final = 256  # blocks that are indexed at a time
-_FORMAT: Final = "1"  # of the digest: blocks are digested again when it changes
+_FORMAT: Final = "2"  # of the digest: blocks are digested again when it changes
 _STAMP: Final = "store"
 
 Progress = Callable[[str, int, int], None]
@@ -160,7 +160,7 @@ class BlockSearch:
 
     def _kinds(self, scores: dict[str, float], limit: int) -> list[Hit]:
         """The best ``limit`` kinds, read from the store until one more would be begun."""
-        kinds = []
+        kinds: list[Kind] = []
         order = list(scores)
         for start in range(0, len(order), _PART):
             known = self.store.get_many(order[start : start + _PART])

@@ -7,8 +7,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from .modules import Definition, External, Target, World
+from .modules import OVERLAY, Definition, External, Target, World
 
+HELPERS: Final = f"{OVERLAY}helpers"
+"""A module of functions that emitted files may need and that no source has."""
 _DROPPED: Final = frozenset(
     {
         "register_notrace_module",

@@ -19,6 +19,7 @@ from .names import faults
 REFUSED: Final = ("timm", "torchvision", "transformers")
 """Packages that blocks come from; each block's own is refused too."""
 BLOCK_LIMITS: Final = Limits(wall_s=90, cpu_s=12, memory_mb=3072, processes=32)
+MAX_BLOCK_BYTES: Final = 1 << 20  # with the definitions of a large model beside it, a block is no short text
 SEARCH_S: Final = 4.0  # CPU seconds for all tries to build and run one block
 TRY_S: Final = 2.0  # for one of them
 _MAX_ARGUMENTS_CHARS: Final = 20_000
@@ -76,7 +77,7 @@ class BlockValidator:
 
     def check(self, block: Block) -> BlockCheck:
         """How far one block gets. Never raises for what its text is or does."""
-        unfit = refuse(block.text)
+        unfit = refuse(block.text, MAX_BLOCK_BYTES)
         if unfit is not None:
             return _stopped("extract", unfit)
         refused = sorted({*self._refused, top_level(block)})

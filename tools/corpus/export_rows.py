@@ -10,6 +10,7 @@ import pandas as pd
 from ...memory.descent import Ancestry, ancestry, exemplar_counts, written_in
 from ...memory.records import Records
 from ...memory.results import results, sources
+from ...memory.score_query import code_texts
 from .export_folder import ExportError
 from .export_networks import Texts
 
@@ -92,7 +93,11 @@ def read_results(records: Records, selection: Selection, networks: Networks) -> 
 
 def read_texts(records: Records, rows: pd.DataFrame) -> Texts:
     """The code that belongs to rows."""
-    return Texts(nn=sources(records, rows["nn"].unique()), metric={}, transform={})
+    return Texts(
+        nn=sources(records, rows["nn"].unique()),
+        metric=code_texts(records, "metric"),
+        transform=code_texts(records, "transform"),
+    )
 
 
 def _nothing(told: Mapping[str, str]) -> str:

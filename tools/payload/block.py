@@ -24,6 +24,7 @@ else:  # In the worker these are top-level modules.
     import block_search
     import candidate
 
+MAX_BLOCK_BYTES: Final = 1 << 20
 _SPARE_MIB: Final = 1024  # of the address space, so that a try that is too large fails alone
 
 
@@ -75,7 +76,7 @@ class _Check:
 
     def _compile(self, source: str) -> types.CodeType:
         try:
-            _, code = candidate.parse(source)
+            _, code = candidate.parse(source, MAX_BLOCK_BYTES)
         except SyntaxError:
             ast.parse(source)  # whatever this passes was refused by the compiler: a return at module level
             self._passed("parse")

@@ -93,10 +93,11 @@ _BY_TYPE: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
 _CLASS_WORDS: Final = ("block", "layer", "cls", "class", "_fn", "attn", "mlp")
 
 
-def parameters(cls: type) -> dict[str, inspect.Parameter] | None:
+def parameters(cls: type, *, collected: bool = False) -> dict[str, inspect.Parameter] | None:
     """The parameters of a class' constructor without ``self`` and collectors; ``None`` if they cannot be told.
 
-    What a constructor collects in ``**kwargs`` are the parameters of the next one in the order of the bases.
+    Args:
+        collected: with those of the next constructors in the order of the bases, which ``**kwargs`` may be meant for.
     """
     found: dict[str, inspect.Parameter] = {}
     told = False
@@ -109,7 +110,7 @@ def parameters(cls: type) -> dict[str, inspect.Parameter] | None:
         for parameter in own:
             if parameter.kind not in _COLLECTORS:
                 found.setdefault(parameter.name, parameter)
-        if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in own):
+        if not collected or not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in own):
             break
     return found if told else None
 

@@ -107,18 +107,17 @@ class Search:
 
     def _assignments(self) -> Iterator[tuple[dict[str, Any], int]]:
         """Arguments to try, with the width that they were made for; each once."""
-        told = block_arguments.parameters(self._cls)
-        if told is None:
-            return
-        required = [each for each in told.values() if self._is_required(each)]
         seen: list[dict[str, Any]] = []
-        unset = [each for each in told.values() if each not in required and each.default is None]
-        for arguments, width in self._variations(required, unset):
-            if arguments not in seen:
-                seen.append(arguments)
-                yield arguments, width
-            if len(seen) >= _MOST_TRIES:
-                return
+        for collected in (False, True):
+            told = block_arguments.parameters(self._cls, collected=collected) or {}
+            required = [each for each in told.values() if self._is_required(each)]
+            unset = [each for each in told.values() if each not in required and each.default is None]
+            for arguments, width in self._variations(required, unset):
+                if arguments not in seen:
+                    seen.append(arguments)
+                    yield arguments, width
+                if len(seen) >= _MOST_TRIES:
+                    return
 
     def _is_required(self, parameter: inspect.Parameter) -> bool:
         """Configurations are, even where ``None`` is their default: what uses them does not check."""

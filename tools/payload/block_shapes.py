@@ -194,6 +194,8 @@ def layouts(main: str, hints: Hints, sizes: list[int], width: int) -> list[Layou
     if name.endswith("ids") or name in ("tokens", "input_tokens"):
         return [Layout("ids", (BATCH, _TOKENS), width, high=hints.vocabulary)]
     kind, channels = hints.layers[0] if hints.layers else ("image", width)
+    if kind == "image" and hints.picture is not None:
+        sizes = [*sizes, hints.picture[0]]
     if name in _PICTURES:
         pictures = [channels] if kind == "image" else [3, 1]
         images = [_image(c, s) for s in _once([*sizes, *_PICTURE_SIZES]) for c in pictures]

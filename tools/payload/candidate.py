@@ -24,8 +24,11 @@ class Rejected(Exception):
         self.line = line
 
 
-def parse(source: object) -> tuple[ast.Module, types.CodeType]:
+def parse(source: object, most: int = MAX_SOURCE_BYTES) -> tuple[ast.Module, types.CodeType]:
     """Check and compile a source text.
+
+    Args:
+        most: bytes that are read.
 
     Raises:
         Rejected: not text, empty, too large, with null bytes, not encodable, nested too deeply.
@@ -41,8 +44,8 @@ def parse(source: object) -> tuple[ast.Module, types.CodeType]:
         size = len(source.encode("utf-8"))
     except UnicodeEncodeError as error:
         raise Rejected("EncodingError", f"the source is not valid Unicode: {error.reason}") from error
-    if size > MAX_SOURCE_BYTES:
-        raise Rejected("TooLarge", f"the source has {size} bytes, at most {MAX_SOURCE_BYTES} are read")
+    if size > most:
+        raise Rejected("TooLarge", f"the source has {size} bytes, at most {most} are read")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -44,7 +44,7 @@ def run(payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[
         ``message`` and ``line`` where there is no graph.
     """
     try:
-        net = _built(payload, note)
+        net = built(payload, note)
         note("graph")
         nodes = traced(net, payload["in_shape"], graph_trace.leaves(net))
         told = {"graph": fingerprint(nodes), "nodes": len(nodes), "labels": labels(nodes)}
@@ -54,7 +54,8 @@ def run(payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[
     return {**told, "error_class": None, "message": None, "line": None}
 
 
-def _built(payload: dict[str, Any], note: Callable[[str], None]) -> nn.Module:
+def built(payload: dict[str, Any], note: Callable[[str], None]) -> nn.Module:
+    """The network of a payload, with lazy layers in their size. Whatever the candidate raises comes through."""
     note("parse")
     tree, code = candidate.parse(payload["source"])
     note("contract")

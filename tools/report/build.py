@@ -23,6 +23,7 @@ from .model import (
     Spent,
     ValidRates,
 )
+from .rag import rag_report
 
 BEST: Final = 5  # networks shown with their code
 
@@ -54,6 +55,7 @@ def campaign_report(records: Records, campaign_id: str) -> CampaignReport:
         errors=Errors(raw=history.raw_errors(), final=history.final_errors()),
         best=tuple(_best(history)),
         lineage=tuple(_lineage(history)),
+        rag=rag_report(history),
         candidates=tuple(_line(history, one) for one in history.generations),
     )
 
@@ -87,7 +89,8 @@ def _cycle(
         adapter=cycle.adapter,
         threshold=bar,
         generated=len(slots),
-        valid=_valid(slots),
+        grafted=sum(one.grafted for one in slots),
+        valid=_valid([one for one in slots if not one.grafted]),
         trained=len(values),
         failed_trials=sum(trial.state == "failed" for trial in trials),
         accuracy=Accuracy.model_validate(summarise(values)._asdict()),

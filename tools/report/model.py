@@ -52,6 +52,7 @@ class CycleReport(Frozen):
     """One cycle in numbers.
 
     Attributes:
+        grafted: of ``generated``, those that hold a graft; the valid rates count the others alone.
         trained: networks whose trial is complete; each counts in the first cycle that wrote it.
         failed_trials: trials that ended without a score.
         duplicates: valid candidates that were not novel; ``duplicates_by`` splits them into ``exact``,
@@ -66,6 +67,7 @@ class CycleReport(Frozen):
     adapter: str | None
     threshold: float | None
     generated: int
+    grafted: int = 0
     valid: ValidRates
     trained: int
     failed_trials: int
@@ -148,6 +150,50 @@ class Descent(Frozen):
     jaccard: float | None
 
 
+class Rag(Frozen):
+    """A trained network with blocks of the library in it, beside the network it was made from.
+
+    Attributes:
+        blocks: ids of its blocks.
+        block, category, stage: of a graft: what was put where; ``None`` where a model used the block itself.
+        parent, parent_metric: the network without the block; ``None`` where there is none.
+        difference: metric less the parent's.
+    """
+
+    id: str
+    name: str
+    cycle: int
+    slot: int
+    blocks: tuple[str, ...]
+    block: str | None
+    category: str | None
+    stage: str | None
+    metric: float
+    parent: str | None
+    parent_metric: float | None
+    difference: float | None
+    admitted: bool
+
+
+class RagReport(Frozen):
+    """All ``rag-`` networks of a campaign.
+
+    Attributes:
+        written, valid, trained: networks.
+        blocks: different blocks in the trained ones.
+        difference: of metrics to their parents', with Student's interval of the mean.
+        better: trained grafts that are better than their parent.
+    """
+
+    written: int
+    valid: int
+    trained: int
+    blocks: int
+    difference: Accuracy
+    better: Share
+    networks: tuple[Rag, ...]
+
+
 class Spent(Frozen):
     """What a campaign spent of its budgets."""
 
@@ -177,4 +223,5 @@ class CampaignReport(Frozen):
     errors: Errors
     best: tuple[BestNetwork, ...]
     lineage: tuple[Descent, ...]
+    rag: RagReport | None = Field(default=None, description="networks with blocks of the library, if there are any")
     candidates: tuple[CandidateLine, ...] = Field(description="every slot of every cycle, in order")
