@@ -14,7 +14,7 @@ KEY := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(KEY)
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo test test-slow test-sandbox test-kill test-wheel test-fuzz bench-corpus bench-evaluator bench-validation bench-blocks bench-dedup bench-retrieval lint format docs lock clean
+.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-fuzz bench-corpus bench-evaluator bench-validation bench-blocks bench-dedup bench-retrieval lint format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -53,6 +53,10 @@ develop: $(STAMP)
 
 demo: setup ## run a campaign on handwritten digits to the end and report
 	$(VENV)/bin/netwright campaign run --config $(CONFIG)
+
+demo-rag: setup ## mine blocks of torchvision and graft them into networks for digits
+	$(VENV)/bin/netwright blocks mine torchvision --validate
+	$(VENV)/bin/netwright campaign run --config examples/rag-demo.yaml
 
 test: setup ## the tests (without the slow, kill and wheel ones)
 	$(PYTEST)

@@ -3,7 +3,7 @@
     python benchmarks/records_scale.py [--backend sqlite --backend postgresql] [--scores N] [--networks N]
 
 Inserts synthetic records as an import does, in transactions of 20,000, then asks what users ask, each question some
-times in a new connection: the first time and the median are kept. PostgreSQL is started by ``tests/start_postgres.sh``
+times in a new connection: the first time, the median, and the median of this process' own CPU time are kept. PostgreSQL is started by ``tests/start_postgres.sh``
 in a folder of its own, with Debian's settings. The report goes to ``docs/reports/records-scale.json``.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import statistics
@@ -112,15 +113,16 @@ def ask(url: str) -> list[Row]:
     """Seconds of each question."""
     rows: list[Row] = []
     for name, question in questions(url).items():
-        took: list[float] = []
+        took, cpu = [], []
         for _ in range(TIMES):
-            begin = time.perf_counter()
+            begin, used = time.perf_counter(), time.process_time()
             found = question()
             took.append(time.perf_counter() - begin)
-        rows.append(
-            {"question": name, "rows": len(found), "first_s": round(took[0], 3), "median_s": round(statistics.median(took), 3)}
-        )
-        print(f"  {name}: {len(found):,} rows, first {took[0]:.2f} s, median {rows[-1]['median_s']:.2f} s", flush=True)
+            cpu.append(time.process_time() - used)
+        row = {"question": name, "rows": len(found), "first_s": round(took[0], 3)}
+        row |= {"median_s": round(statistics.median(took), 3), "cpu_s": round(statistics.median(cpu), 3)}
+        rows.append(row)
+        print(f"  {name}: {row}", flush=True)
     return rows
 
 
@@ -152,6 +154,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=REPORT)
     given = parser.parse_args()
     rows: list[Row] = []
+    load = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory(prefix="records-scale-") as folder:
         for backend in given.backend or ("sqlite", "postgresql"):
             if backend == "sqlite":
@@ -164,11 +167,13 @@ def main() -> None:
                 rows.append(measure(backend, url, given.networks, given.scores))
             finally:
                 subprocess.run([script, "stop", server], check=True)
+    load.append(os.getloadavg()[0])
     document = {
         "networks": given.networks,
         "scores": given.scores,
         "backends": rows,
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "load": [round(one, 1) for one in load],
         "machine": machine(),
     }
     given.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from ..memory.block_store import BlockStore
 from ..tools.blocks.library import BlockLibrary
 from .config import Config, ConfigError
 
-MINE = "mine some first: netwright blocks mine torchvision"
+MINE = "mine some first: netwright blocks mine torchvision --validate"
 
 
 @contextmanager

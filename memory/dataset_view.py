@@ -6,7 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from .records import Records
-from .score_query import ScoreRow, Wanted, code_texts, hyperparameters, names_of, network_figures, network_sources, query
+from .score_query import (
+    ScoreRow,
+    Wanted,
+    code_texts,
+    hyperparameters,
+    names_of,
+    network_figures,
+    network_sources,
+    query,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -159,9 +159,7 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield s.network_id.in_(select(n.id).where(or_(False, *begins)))
 
 
-def _read(
-    records: Records, selected: Select[Any], tasks: Mapping[int, ScoreTask], limit: int | None
-) -> list[ScoreRow]:
+def _read(records: Records, selected: Select[Any], tasks: Mapping[int, ScoreTask], limit: int | None) -> list[ScoreRow]:
     """The selected rows, all or the first, in an order that is total."""
     part = selected.subquery()
     if limit is None:

@@ -25,7 +25,9 @@ class ScoreRecords(Store):
         _check_name(name)
         n = t.networks.c
         with writing(self._engine) as connection:
-            own = connection.execute(select(n.name).where(n.candidate_id == candidate_id, n.own).order_by(n.id)).scalar()
+            own = connection.execute(
+                select(n.name).where(n.candidate_id == candidate_id, n.own).order_by(n.id)
+            ).scalar()
             if own is not None:
                 return str(own)
             taken = connection.execute(select(n.candidate_id).where(n.name == name)).scalar()

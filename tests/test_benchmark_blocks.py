@@ -121,6 +121,20 @@ def test_shares_and_reasons(benchmark: ModuleType) -> None:
     assert "* b.One: no" in report.failures_text(document, checked)
 
 
+@pytest.mark.slow
+def test_mining_repeats_byte_by_byte_and_reads_only_what_changed(benchmark: ModuleType, tmp_path: Path) -> None:
+    package = tmp_path / "smallpkg"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .gate import Gate\n")
+    (package / "helpers.py").write_text("import torch\n\n\ndef squash(x):\n    return torch.sigmoid(x)\n")
+    body = GOOD.replace("x.sigmoid()", "squash(x)").replace("from torch import nn", "from torch import nn\n\nimport os")
+    (package / "gate.py").write_text("from .helpers import squash\n" + body + "\n\nclass Other(Gate):\n    pass\n")
+    found = benchmark.repeat(package, tmp_path / "build")
+    assert found["identical"]
+    assert found["blocks"] >= 1
+    assert (found["files"], found["parsed"], found["reused"]) == (3, 1, 2)
+
+
 def test_the_names_are_those_asked_for() -> None:
     names = json.loads((FOLDER / "data" / "block_names.json").read_text())
     assert len(names) == len(set(names)) == 150

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,14 +19,16 @@ from netwright.memory.rows import (
 )
 from netwright.memory.types import Candidate, Protocol, Task, Trial, Verdict
 
+from .backends import BACKENDS, new_database
+
 TASK = Task(dataset="digits", in_shape=(1, 8, 8), out_shape=(10,))
 PROTOCOL = Protocol(name="one-epoch")
-BACKENDS: dict[str, Callable[[Path], str]] = {"sqlite": lambda folder: f"sqlite:///{folder / 'records.db'}"}
 
 
-@pytest.fixture(params=list(BACKENDS))
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return BACKENDS[request.param](tmp_path)
+@pytest.fixture(params=BACKENDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with new_database(request.param, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -22,8 +22,13 @@ _NAMES: Final[tuple[tuple[Category, frozenset[str]], ...]] = (
 _ARCHITECTURES: Final = re.compile(
     r"(Net|NetV\d|Net\d*[a-z]?|Model|For[A-Z]\w+|Former|Mixer|VGG|Inception\w*V\d|ResNet\w*|DenseNet|EfficientNet\w*|RCNN|SSD|FCOS|VisionTransformer\w*|Backbone)$"
 )
+_PARTS_WITH_NORMS: Final = frozenset({"block", "layer", "stage", "mlp", "conv", "cell", "head", "stem", "downsample"})
+_ATTENDS: Final = re.compile(r"\w*(?:Attention|Attn)\w*\(|self\.(?:attn|attention|self_attn|self_attention)\b")
+_FEEDS: Final = re.compile(r"mlp|ffn|feed_forward|intermediate|fc1|linear1", re.IGNORECASE)
+# Modules of layers that weigh channels or places.
+_CHANNEL_ATTENTION: Final = frozenset({"squeeze", "cbam", "eca", "gather", "attn", "attention", "selective", "halo"})
 _PARTS: Final = frozenset(
-    {"block", "layer", "stage", "module", "embedding", "embeddings", "embed", "mlp", "head", "output", "attention", "norm", "projection", "projector"}
+    {"block", "layer", "stage", "module", "embedding", "embeddings", "embed", "mlp", "head", "output", "attention", "norm", "projection", "projector", "stage", "encoder", "decoder"}
 )
 
 
@@ -45,14 +50,18 @@ def category_of(name: str, bases: tuple[str, ...], docstring: str, module: str, 
     lower = name.lower()
     if "loss" in lower or found & _NAMES[0][1] or module.split(".")[-1].startswith("loss"):
         return "loss"
+    whole = not found & _PARTS
+    if whole and (_ARCHITECTURES.search(name) or "def forward_features" in code):
+        return "architecture"
     if any("Attention" in base for base in bases) or "attention" in lower or "attn" in lower or found & _NAMES[2][1]:
         return "attention"
-    if "norm" in lower and "normalize" not in lower or found & _NAMES[3][1]:
+    if whole and any(base.endswith(("PreTrainedModel", "Model")) for base in bases):
+        return "architecture"
+    normalizes = "norm" in lower.replace("normal", "").replace("normed", "") or found & _NAMES[3][1]
+    if normalizes and not found & _PARTS_WITH_NORMS:
         return "normalization"
     if "pool" in lower:
         return "pooling"
-    if not found & _PARTS and (_ARCHITECTURES.search(name) or any(b.endswith(("PreTrainedModel", "Model")) for b in bases)):
-        return "architecture"
     if _is_transformer(found, lower, code):
         return "transformer"
     if "conv" in lower or found & _NAMES[6][1] or any("Conv" in base for base in bases):
@@ -63,15 +72,24 @@ def category_of(name: str, bases: tuple[str, ...], docstring: str, module: str, 
 def _is_transformer(words: set[str], lower: str, code: str) -> bool:
     if words & _NAMES[5][1] or "transformer" in lower or "former" in lower:
         return True
-    attends = re.search(r"attn|attention", code, re.IGNORECASE) is not None
-    return attends and bool(words & {"block", "layer", "stage"})
+    if not words & {"block", "layer", "stage"} or _convolutions(code) > 1:
+        return False
+    return _ATTENDS.search(code) is not None and _FEEDS.search(code) is not None
+
+
+def _convolutions(code: str) -> int:
+    return len(re.findall(r"[Cc]onv(?:[123]d)?\w*\(", code))
 
 
 def _by_code(words: set[str], module: str, code: str) -> Category:
     """What a class computes when its name does not tell."""
-    if module.rpartition(".")[2] in ("attention", "attn") or re.search(r"\.softmax\(.*@|scaled_dot_product", code):
+    last = set(module.rpartition(".")[2].split("_"))
+    if last & _CHANNEL_ATTENTION and not words & {"block", "stage"}:
         return "attention"
-    convolves = len(re.findall(r"[Cc]onv[123]?d?\w*\(", code))
-    if convolves >= 1 and words & {"block", "bottleneck", "stage", "module", "residual", "unit", "cell", "layer"} or convolves >= 2:
+    convolutions = _convolutions(code)
+    if re.search(r"\.softmax\(.*@|scaled_dot_product", code) or (_ATTENDS.search(code) and convolutions < 2):
+        return "attention"
+    parts = {"block", "bottleneck", "stage", "module", "residual", "unit", "cell", "layer"}
+    if convolutions > 1 or (convolutions and words & parts):
         return "convolution"
     return "utility"

@@ -1,4 +1,4 @@
-"""Which classes are blocks: not abstract, descended from ``nn.Module``, with a ``forward`` of their own."""
+"""Which classes are blocks: not abstract, descended from ``nn.Module``, with a ``forward``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from .facts import ClassFact
 from .modules import Definition, External, World
 
 _NO_MODULES: Final = frozenset({"Parameter", "Buffer", "UninitializedParameter", "UninitializedBuffer", "ParameterList"})
+_NO_FORWARD: Final = frozenset({"Module", "ModuleList", "ModuleDict", "ParameterDict", "ScriptModule"})
 _MODULES: Final = ("torch.jit.ScriptModule", "torch.fx.GraphModule", "torch.distributed.pipelining.PipelineStage")
 _ABSTRACT: Final = ("abc.ABC", "typing.Protocol", "typing_extensions.Protocol")
 
@@ -34,10 +35,11 @@ class Discovery:
         self._modules: dict[Definition, bool] = {}
 
     def blocks(self, modules: Iterable[str], *, inherited: bool = False) -> list[Found]:
-        """Blocks of these modules, by module and line.
+        """Blocks of these modules, by module and line: classes with a ``forward`` of their own, and those that have a
+        constructor of their own and torch's ``forward``, as ``class ConvNorm(nn.Sequential)``.
 
         Args:
-            inherited: also classes whose ``forward`` a base of theirs defines.
+            inherited: also classes whose ``forward`` a base within the sources defines.
         """
         found = []
         for name in sorted(modules):
@@ -59,7 +61,7 @@ class Discovery:
     def _is_block(self, definition: Definition, fact: ClassFact, inherited: bool) -> bool:
         if not self.is_module(definition):
             return False
-        if "forward" not in fact.methods and not (inherited and self._inherits_forward(definition)):
+        if "forward" not in fact.methods and not self._takes_forward(definition, fact, inherited):
             return False
         return not self._abstract_methods(definition)
 
@@ -85,11 +87,8 @@ class Discovery:
                 path = ".".join([target.path, *chain[taken:]])
                 found.append(target._replace(path=path))
             elif isinstance(target, Definition) and taken == len(chain):
-                found.append(self._aliased(target))
+                found.append(target)
         return found
-
-    def _aliased(self, target: Definition) -> Definition:
-        return target
 
     def _fact(self, definition: Definition) -> ClassFact | None:
         module = self._world.modules[definition.module]
@@ -107,9 +106,14 @@ class Discovery:
                 found.extend(self._lineage(base, seen))
         return found
 
-    def _inherits_forward(self, definition: Definition) -> bool:
-        facts = (self._fact(each) for each in self._lineage(definition, set()))
-        return any(fact is not None and "forward" in fact.methods for fact in facts)
+    def _takes_forward(self, definition: Definition, fact: ClassFact, inherited: bool) -> bool:
+        """Whether a class that has no ``forward`` counts: torch's own runs what its constructor puts together."""
+        lineage = self._lineage(definition, set())
+        if any(each is not None and "forward" in each.methods for each in map(self._fact, lineage)):
+            return inherited
+        return ("__init__" in fact.methods or inherited) and any(
+            isinstance(base, External) and _has_forward(base.path) for each in lineage for base in self.bases(each)
+        )
 
     def _abstract_methods(self, definition: Definition) -> set[str]:
         lineage = self._lineage(definition, set())
@@ -130,3 +134,8 @@ def _is_torch_module(path: str) -> bool:
     return parts[:2] == ["torch", "nn"] and parts[-1][0].isupper() and parts[-1] not in _NO_MODULES or (
         parts[:2] == ["torch", "ao"] and parts[-1][0].isupper()
     )
+
+
+def _has_forward(path: str) -> bool:
+    """Whether a class of torch computes something: ``nn.Sequential`` and ``nn.Conv2d`` do, ``nn.ModuleList`` does not."""
+    return _is_torch_module(path) and path.rpartition(".")[2] not in _NO_FORWARD

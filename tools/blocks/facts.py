@@ -12,7 +12,7 @@ from .finder import Offsets, UseFinder
 from .scopes import import_names, names_bound, within
 from .uses import ItemUses
 
-FACTS_VERSION: Final = 8
+FACTS_VERSION: Final = 1
 """Of the format below and of how facts are found; files whose facts are older are parsed again."""
 
 _NEVER_SOURCES: Final = frozenset({"torch", "numpy", "np", "typing", "os", "math", "sys", "functools", "collections"})
@@ -78,7 +78,6 @@ class FileFacts(NamedTuple):
     stars: tuple[tuple[str, int], ...]
     exported: tuple[str, ...] | None
     deferred: bool
-    nested: tuple[tuple[str, int], ...]
     error: str
 
     def to_json(self) -> str:
@@ -88,13 +87,12 @@ class FileFacts(NamedTuple):
     @classmethod
     def from_json(cls, text: str) -> FileFacts:
         """The inverse of :meth:`to_json`."""
-        items, stars, exported, deferred, nested, error = json.loads(text)
+        items, stars, exported, deferred, error = json.loads(text)
         return cls(
             tuple(_item(row) for row in items),
             tuple((module, level) for module, level in stars),
             None if exported is None else tuple(exported),
             deferred,
-            tuple((name, line) for name, line in nested),
             error,
         )
 
@@ -115,7 +113,7 @@ def read(source: bytes) -> tuple[FileFacts, list[ItemUses]]:
             tree = ast.parse(source)
         return _facts(tree, source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return FileFacts((), (), None, False, (), f"{type(error).__name__}: {error}"), []
+        return FileFacts((), (), None, False, f"{type(error).__name__}: {error}"), []
 
 
 def _facts(tree: ast.Module, source: bytes) -> tuple[FileFacts, list[ItemUses]]:
@@ -137,8 +135,7 @@ def _facts(tree: ast.Module, source: bytes) -> tuple[FileFacts, list[ItemUses]]:
             found = finder.find(statement)
         items.append(_describe(statement, rank, offsets))
         uses.append(found)
-    nested = tuple(sorted(_nested(tree)))
-    return FileFacts(tuple(items), tuple(stars), _exported(tree), deferred, nested, ""), uses
+    return FileFacts(tuple(items), tuple(stars), _exported(tree), deferred, ""), uses
 
 
 def _takes(node: ast.ImportFrom, name: str) -> bool:
@@ -252,21 +249,3 @@ def _exported(tree: ast.Module) -> tuple[str, ...] | None:
                 names.extend(n.value for n in ast.walk(value) if isinstance(n, ast.Constant) and isinstance(n.value, str))
     return tuple(names) if seen else None
 
-
-def _nested(tree: ast.Module) -> set[tuple[str, int]]:
-    """Classes with a ``forward`` that are defined within a function or class, as dotted names with lines."""
-    found: set[tuple[str, int]] = set()
-
-    def go(body: list[ast.stmt], prefix: str, inside: bool) -> None:
-        for node in body:
-            if isinstance(node, ast.ClassDef):
-                if inside and any(isinstance(m, ast.FunctionDef) and m.name == "forward" for m in node.body):
-                    found.add((f"{prefix}{node.name}", node.lineno))
-                go(node.body, f"{prefix}{node.name}.", True)
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                go(node.body, f"{prefix}{node.name}.<locals>.", True)
-            elif isinstance(node, ast.If | ast.Try | ast.With | ast.For):
-                go([s for s in ast.iter_child_nodes(node) if isinstance(s, ast.stmt)], prefix, inside)
-
-    go(tree.body, "", False)
-    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from .facts import FileFacts, ImportFact, Item
@@ -59,7 +58,6 @@ class Module:
     path: str
     digest: str
     source: str
-    package: str
     facts: FileFacts
     is_package: bool
     read: Callable[[], bytes]
@@ -190,8 +188,3 @@ class World:
                 return None, taken
             target, taken = found, taken + 1
         return target, taken
-
-
-def reader(path: Path) -> Callable[[], bytes]:
-    """Reads a file when asked."""
-    return path.read_bytes

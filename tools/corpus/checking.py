@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
+from pydantic import ValidationError
+
 from ...memory.records import Records
-from ...memory.types import Candidate, Origin, Protocol, Task, Trial, Verdict
-from ...sandbox import open_sandbox
+from ...memory.types import Candidate, Origin, Protocol, Trial, Verdict
+from ...sandbox import ISOLATING, Sandbox, open_sandbox
 from ..execution import Validator
-from ..protocols import check_fits, protocol
+from ..protocols import changed, check_fits, protocol
 from ..result_cache import find_result, train_once
 from ..tasks import TaskInfo, task_info
 from ..training import Evaluator, evaluation_image, seen_task
@@ -18,7 +21,6 @@ from .quality import code_quality
 
 KIND: Final = "img-classification"
 METRICS: Final = ("acc", "accuracy")  # LEMUR's word and ours
-BACKENDS: Final = ("bubblewrap", "docker")
 # "LEMUR 2", section 2.2.7: batch 64, learning rate 0.01, momentum 0.9, one epoch. What `prm` leaves out is these.
 _BASE: Final = "lemur-1ep"
 _FIELDS: Final = {"lr": "lr", "momentum": "momentum", "batch": "batch", "epoch": "epochs", "transform": "transform"}
@@ -69,6 +71,27 @@ class Checked:
         return iter((self.name, self.accuracy, self.accuracy_to_time, self.quality))
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What is asked, and the name that it gets unless it has one."""
+
+    candidate: Candidate
+    info: TaskInfo
+    protocol: Protocol
+    name: str
+
+    def checked(self, name: str, verdict: Verdict | None, trial: Trial | None, cached: bool = False) -> Checked:
+        """The answer."""
+        accuracy = trial.metric if trial is not None and trial.state == "complete" else None
+        rate = None
+        if trial is not None and accuracy is not None and trial.wall_s > 0:
+            rate = max(0.0, accuracy - 1 / self.info.classes) / (trial.wall_s / _TIME_UNIT_S)
+        return Checked(name, accuracy, rate, code_quality(self.candidate.source), verdict, trial, cached)
+
+
+_Place = Callable[[], AbstractContextManager[Sandbox]]
+
+
 def check(
     code: str,
     task: str,
@@ -80,7 +103,8 @@ def check(
     *,
     epoch_limit_minutes: float = 30.0,
     download: bool = False,
-    backends: str | Sequence[str] = BACKENDS,
+    backends: str | Sequence[str] = ISOLATING,
+    sandbox: Sandbox | None = None,
     records: Records | str | None = None,
 ) -> Checked:
     """Validate a network in the sandbox, train it and put it on record, as ``ab.nn.api.check_nn`` does.
@@ -101,6 +125,8 @@ def check(
         epoch_limit_minutes: CPU minutes of one epoch.
         download: may the data set be downloaded?
         backends: sandbox backends to try in order.
+        sandbox: an open one to use instead, made with ``training.evaluation_image`` for the data set and transform:
+            for many networks, since to start one takes seconds.
         records: an open :class:`Records`, or a SQLAlchemy URL; by default the records of the data directory.
 
     Raises:
@@ -116,15 +142,23 @@ def check(
     chosen = protocol_of(prm, epoch_limit_minutes)
     check_fits(chosen, info)
     candidate = Candidate(source=code, origin=_origin(prefix))
-    name = f"{_prefix(prefix)}{candidate.id[:12]}"
-    tries = (backends,) if isinstance(backends, str) else tuple(backends)
+    work = _Work(candidate, info, chosen, f"{_prefix(prefix)}{candidate.id[:12]}")
+
+    @contextmanager
+    def place() -> Iterator[Sandbox]:
+        if sandbox is not None:
+            yield sandbox
+            return
+        image = evaluation_image([info.dataset], download=download, transforms=[chosen.transform])
+        with open_sandbox(backends, image, workers=1) as opened:
+            yield opened
+
     if not save_to_db:
-        found, _ = _judge(None, candidate, info, chosen, name, tries, download)
-        return found
+        return _judge(work, None, place)
     if isinstance(records, Records):
-        return _recorded(records, candidate, info, chosen, name, tries, download)
-    with Records(records) as opened:
-        return _recorded(opened, candidate, info, chosen, name, tries, download)
+        return _recorded(work, records, place)
+    with Records(records) as store:
+        return _recorded(work, store, place)
 
 
 def protocol_of(prm: Mapping[str, Any], epoch_limit_minutes: float = 30.0) -> Protocol:
@@ -136,65 +170,53 @@ def protocol_of(prm: Mapping[str, Any], epoch_limit_minutes: float = 30.0) -> Pr
     fields = {_FIELDS[name]: prm[name] for name in _FIELDS if prm.get(name) is not None}
     fields |= {name: prm[name] for name in _OWN if prm.get(name) is not None}
     rest = {name: value for name, value in prm.items() if name not in {*_FIELDS, *_OWN, *_IGNORED}}
-    wrong = sorted(name for name, value in rest.items() if isinstance(value, bool) or not isinstance(value, int | float))
+    wrong = sorted(
+        name for name, value in rest.items() if isinstance(value, bool) or not isinstance(value, int | float)
+    )
     if wrong:
         raise ValueError(f"hyperparameters must be numbers: {', '.join(wrong)[:200]}")
     if not epoch_limit_minutes > 0:
         raise ValueError(f"epoch_limit_minutes must be above 0, not {epoch_limit_minutes}")
     if fields.get("transform") == "default":  # LEMUR's word for none of its own
         del fields["transform"]
-    made = protocol(_BASE, **{"name": "check", "prm": rest, **fields})
+    try:
+        made = changed(protocol(_BASE), **{**fields, "name": "check", "prm": rest})
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise ValueError(f"hyperparameters that make no protocol: {told}") from error
     return made.model_copy(update={"time_limit_s": 60.0 * epoch_limit_minutes * made.epochs})
 
 
-def _recorded(
-    records: Records, candidate: Candidate, info: TaskInfo, chosen: Protocol, name: str, backends: Sequence[str],
-    download: bool,
-) -> Checked:  # fmt: skip
-    task = info.task
-    stored = find_result(records, candidate.source, task, chosen)
+def _recorded(work: _Work, records: Records, place: _Place) -> Checked:
+    """The result on record, or a new one that is put there."""
+    task, candidate = work.info.task, work.candidate
+    stored = find_result(records, candidate.source, task, work.protocol)
     if stored is not None and stored.state != "pruned":
-        verdict = records.get_verdict(candidate.id, task.id)
-        found = _checked(name, candidate, info, verdict, stored, cached=True)
-    else:
-        records.add_task(task)
-        records.add_protocol(chosen)
-        records.add_candidate(candidate)
-        found, _ = _judge(records, candidate, info, chosen, name, backends, download)
-    return found
+        named = records.name_own_network(work.name, candidate.id)
+        return work.checked(named, records.get_verdict(candidate.id, task.id), stored, cached=True)
+    records.add_task(task)
+    records.add_protocol(work.protocol)
+    records.add_candidate(candidate)
+    return _judge(work, records, place)
 
 
-def _judge(
-    records: Records | None, candidate: Candidate, info: TaskInfo, chosen: Protocol, name: str,
-    backends: Sequence[str], download: bool,
-) -> tuple[Checked, Task]:  # fmt: skip
+def _judge(work: _Work, records: Records | None, place: _Place) -> Checked:
     """Validate and train, with records or without."""
-    task = info.task
-    image = evaluation_image([info.dataset], download=download, transforms=[chosen.transform])
-    with open_sandbox(backends, image, workers=1) as sandbox:
-        seen = seen_task(task, chosen)
-        verdict = Validator(sandbox).validate(candidate.source, seen)
+    task, source = work.info.task, work.candidate.source
+    with place() as sandbox:
+        seen = seen_task(task, work.protocol)
+        verdict = Validator(sandbox).validate(source, seen)
         # Verdicts on record are about the data set's own shape.
         if records is not None and seen == task:
-            verdict = records.put_verdict(candidate.id, task.id, verdict)
+            verdict = records.put_verdict(work.candidate.id, task.id, verdict)
         if not verdict.ok:
-            return _checked(name, candidate, info, verdict, None), task
+            return work.checked(work.name, verdict, None)
         evaluator = Evaluator(sandbox)
         if records is None:
-            return _checked(name, candidate, info, verdict, evaluator.train(candidate.source, task, chosen)), task
-        name = records.name_own_network(name, candidate.id)
-        result = train_once(evaluator, records, candidate.source, task, chosen)
-    return _checked(name, candidate, info, verdict, result.trial, cached=result.cached), task
-
-
-def _checked(
-    name: str, candidate: Candidate, info: TaskInfo, verdict: Verdict | None, trial: Trial | None, cached: bool = False
-) -> Checked:
-    accuracy = trial.metric if trial is not None and trial.state == "complete" else None
-    rate = None
-    if trial is not None and accuracy is not None and trial.wall_s > 0:
-        rate = max(0.0, accuracy - 1 / info.classes) / (trial.wall_s / _TIME_UNIT_S)
-    return Checked(name, accuracy, rate, code_quality(candidate.source), verdict, trial, cached)
+            return work.checked(work.name, verdict, evaluator.train(source, task, work.protocol))
+        name = records.name_own_network(work.name, work.candidate.id)
+        result = train_once(evaluator, records, source, task, work.protocol)
+        return work.checked(name, verdict, result.trial, cached=result.cached)
 
 
 def _prefix(prefix: str | None) -> str:

@@ -110,7 +110,7 @@ def apart(block: str, taken: Mapping[str, str]) -> tuple[str, dict[str, str]]:
                     nodes[assignment.node] = names[name]
                 for access in assignment.references:
                     nodes[access.node] = names[name]
-    return module.visit(_Rename(nodes)).code, names
+    return module.visit(_Rename(nodes, names)).code, names
 
 
 def _parsed(text: str, what: str) -> cst.Module:
@@ -158,8 +158,9 @@ def _lined(body: Sequence[cst.BaseStatement | cst.SimpleStatementLine]) -> list[
 class _Rename(cst.CSTTransformer):
     """Gives the nodes that bind or read a name its new one."""
 
-    def __init__(self, nodes: Mapping[cst.CSTNode, str]) -> None:
+    def __init__(self, nodes: Mapping[cst.CSTNode, str], names: Mapping[str, str]) -> None:
         self._nodes = nodes
+        self._names = names
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
         return self._renamed(original_node, updated_node)
@@ -178,11 +179,19 @@ class _Rename(cst.CSTTransformer):
         new = self._nodes.get(original_node)
         return updated_node if new is None else updated_node.with_changes(name=cst.Name(new))
 
-    def leave_ImportAlias(self, original_node: cst.ImportAlias, updated_node: cst.ImportAlias) -> cst.ImportAlias:
-        new = self._nodes.get(original_node)
-        if new is None:
+    def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import:
+        return updated_node.with_changes(names=[self._alias(alias, original_node) for alias in updated_node.names])
+
+    def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:
+        if isinstance(updated_node.names, cst.ImportStar):
             return updated_node
-        return updated_node.with_changes(asname=cst.AsName(name=cst.Name(new)))
+        return updated_node.with_changes(names=[self._alias(alias, original_node) for alias in updated_node.names])
+
+    def _alias(self, alias: cst.ImportAlias, statement: cst.Import | cst.ImportFrom) -> cst.ImportAlias:
+        """One name of an import, bound to its new one if it has any."""
+        bound = alias.evaluated_alias or alias.evaluated_name.partition(".")[0]
+        new = self._names.get(bound) if statement in self._nodes else None
+        return alias if new is None else alias.with_changes(asname=cst.AsName(name=cst.Name(new)))
 
     def _renamed(self, original: cst.Name, updated: cst.Name) -> cst.Name:
         new = self._nodes.get(original)
