@@ -14,7 +14,7 @@ KEY := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(KEY)
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-fuzz bench-corpus bench-evaluator bench-validation bench-blocks bench-dedup bench-retrieval lint format docs lock clean
+.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-fuzz bench-corpus bench-evaluator bench-validation bench-blocks bench-dedup bench-records bench-retrieval lint format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -74,6 +74,10 @@ test-kill: setup ## kill a campaign at random moments, resume it, compare
 test-wheel: setup ## build the wheel, install it into a fresh environment, run the doctor
 	$(PYTEST) -m wheel --timeout 900
 
+test-postgres: setup ## the records on a PostgreSQL server of their own (installs Debian's package where absent)
+	@started=$$(tests/start_postgres.sh start); trap "tests/start_postgres.sh stop $${started% *}" EXIT; \
+	NETWRIGHT_TEST_POSTGRES=$${started#* } $(PYTEST) -m postgres --timeout 900
+
 test-fuzz: setup ## ten thousand hostile inputs through validate: a verdict for each, nothing left behind
 	$(PYTEST) -m fuzz -s --timeout 3600
 
@@ -91,6 +95,9 @@ bench-blocks: setup ## mine timm, torchvision and transformers: which blocks sta
 
 bench-dedup: setup ## near-duplicates among 3,000 and 30,000 networks: speed, memory, recall and precision
 	$(PY) benchmarks/dedup.py
+
+bench-records: setup ## 750,000 scores of 14,000 networks on SQLite and PostgreSQL: inserts, queries, size
+	$(PY) benchmarks/records_scale.py
 
 bench-retrieval: setup ## 60 queries over the block library: hit@5 of the hybrid ranking against its halves
 	$(PY) benchmarks/retrieval.py

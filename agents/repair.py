@@ -59,7 +59,8 @@ class RepairAgent:
 
     def open_slots(self, run: str, cycle: int) -> list[int]:
         """Slots whose newest text has no verdict yet."""
-        fresh = {g.slot for g in self.records.generations(run, cycle) if g.raw_candidate_id is None}
+        answered = [g for g in self.records.generations(run, cycle) if g.answer is not None]
+        fresh = {g.slot for g in answered if g.raw_candidate_id is None}
         rewritten = {a.slot for a in self.records.repairs(run, cycle) if a.verdict is None}
         return sorted(fresh | rewritten)
 

@@ -152,6 +152,26 @@ def dedup_text(document: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def records_text(document: dict[str, Any]) -> str:
+    """Inserts, size and answers of each backend."""
+    backends = document["backends"]
+    lines = ["| | " + " | ".join(row["backend"] for row in backends) + " |", "|---" * (len(backends) + 1) + "|"]
+    lines.append("| scores inserted per second | " + " | ".join(f"{row['scores_per_s']:,}" for row in backends) + " |")
+    lines.append("| size, MiB | " + " | ".join(f"{row['size_mb']:,.0f}" for row in backends) + " |")
+    for place, first in enumerate(backends[0]["questions"]):
+        asked = [row["questions"][place] for row in backends]
+        cells = [f"{one['median_s']:.2f} s (first {one['first_s']:.2f}, CPU {one['cpu_s']:.2f})" for one in asked]
+        lines.append(f"| {first['question']}: {first['rows']:,} rows | " + " | ".join(cells) + " |")
+    machine, load = document["machine"], document["load"]
+    lines += [
+        "",
+        f"{document['scores']:,} scores of {document['networks']:,} networks; medians of wall time, with code unless it "
+        f"says otherwise; CPU time is that of the asking process. Machine: {machine['cores']} cores, {machine['cpu']}; "
+        f"its load was {load[0]:g} at the start and {load[-1]:g} at the end.",
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, help="report.json of the demo, to be kept")
@@ -175,6 +195,8 @@ def main() -> None:
     between(ROOT / "docs" / "evaluation.md", "evaluator", evaluator_table(evaluator))
     dedup = json.loads((REPORTS / "dedup-speed.json").read_text(encoding="utf-8"))
     between(ROOT / "docs" / "novelty.md", "dedup", dedup_text(dedup))
+    records = json.loads((REPORTS / "records-scale.json").read_text(encoding="utf-8"))
+    between(ROOT / "docs" / "data.md", "records", records_text(records))
     blocks = json.loads((REPORTS / "blocks.json").read_text(encoding="utf-8"))
     between(ROOT / "docs" / "block-validation.md", "blocks", blocks_text(blocks))
 

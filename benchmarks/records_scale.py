@@ -3,8 +3,9 @@
     python benchmarks/records_scale.py [--backend sqlite --backend postgresql] [--scores N] [--networks N]
 
 Inserts synthetic records as an import does, in transactions of 20,000, then asks what users ask, each question some
-times in a new connection: the first time, the median, and the median of this process' own CPU time are kept. PostgreSQL is started by ``tests/start_postgres.sh``
-in a folder of its own, with Debian's settings. The report goes to ``docs/reports/records-scale.json``.
+times in a new connection: the first time, the median, and the median of this process' own CPU time are kept.
+PostgreSQL is started by ``tests/start_postgres.sh`` in a folder of its own, with Debian's settings. The report goes to
+``docs/reports/records-scale.json``.
 """
 
 from __future__ import annotations

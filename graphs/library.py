@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
+from ..agents.grafter import Wanted, stages
 from ..memory.block_store import BlockStore
 from ..tools.blocks.library import BlockLibrary
 from .config import Config, ConfigError
 
-MINE = "mine some first: netwright blocks mine torchvision --validate"
+MINE: Final = "mine some first: netwright blocks mine torchvision --validate"
+
+
+def grafts_wanted(config: Config) -> Wanted:
+    """Which blocks the configuration wants grafted."""
+    asked = config.retrieval
+    return Wanted(asked.packages, asked.categories, asked.max_params)
 
 
 @contextmanager
@@ -42,13 +51,11 @@ def check_library(config: Config) -> str | None:
         raise ConfigError(f"retrieval.library: there is no block store {asked.library}; {MINE}")
     with BlockStore(asked.library) as store:
         served = store.blocks(at_least="forward" if asked.grafts else "names")
-    fitting = [
-        block
-        for block in served
-        if (not asked.packages or block.package in asked.packages)
-        and (not asked.categories or block.category in asked.categories)
-    ]
-    if not fitting:
-        what = "was validated as far as a forward pass" if asked.grafts else "stands alone"
-        raise ConfigError(f"no block of the library that the retrieval settings ask for {what}; {MINE}")
+        if asked.grafts and not stages(BlockLibrary(store), grafts_wanted(config), random.Random(0)):
+            raise ConfigError(
+                "no block that the retrieval settings ask for was validated as far as a forward pass on feature maps "
+                f"or tokens, with weights of its own; {MINE}"
+            )
+    if not served:
+        raise ConfigError(f"no block of the library stands alone; {MINE}")
     return hashlib.sha256("\n".join(sorted(block.id for block in served)).encode()).hexdigest()[:12]

@@ -9,7 +9,7 @@ from langgraph.runtime import RunControl
 
 from ..agents.designer import Designer
 from ..agents.evaluator import EvaluatorAgent
-from ..agents.grafter import Grafter, Wanted
+from ..agents.grafter import Grafter
 from ..agents.learner import Learner, tuning_defaults, tuning_turns
 from ..agents.models import ModelUnavailable
 from ..agents.models.batched import Style
@@ -39,7 +39,7 @@ from ..tools.training import Evaluator, evaluation_image
 from .asked import campaign_request, chosen_protocol, limits_hash, register_design, seen_request
 from .config import Config, ConfigError
 from .design import DesignServices
-from .library import check_library, open_library
+from .library import check_library, grafts_wanted, open_library
 from .services import Event, Services, no_events
 
 
@@ -165,10 +165,8 @@ def _grafter(
     config: Config, records: Records, designer: Designer, grafting: Grafting, limits_key: str
 ) -> Grafter | None:
     """The grafter, if the configuration asks for grafts."""
-    asked = config.retrieval
-    if not asked.grafts:
+    if not config.retrieval.grafts:
         return None
-    wanted = Wanted(asked.grafts, asked.packages, asked.categories, asked.max_params)
     return Grafter(
         records,
         grafting,
@@ -177,7 +175,7 @@ def _grafter(
         protocol_hash=designer.retriever.protocol_hash,
         limits_hash=limits_key,
         seed=config.campaign.seed,
-        wanted=wanted,
+        wanted=grafts_wanted(config),
     )
 
 

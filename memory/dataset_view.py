@@ -11,7 +11,6 @@ from .score_query import (
     Wanted,
     code_texts,
     hyperparameters,
-    names_of,
     network_figures,
     network_sources,
     query,
@@ -109,8 +108,7 @@ def _frame(records: Records, wanted: Wanted, code: bool, figures: bool) -> DataF
     """The frame, built column by column; each text and each ``prm`` is one object, however many rows show it."""
     import pandas as pd
 
-    tasks, rows = query(records, wanted)
-    names = names_of(records, {row.network_id for row in rows})
+    tasks, names, rows = query(records, wanted)
     prms = hyperparameters(records, {row.prm_id for row in rows})
     transforms = [prms[row.prm_id].get("transform") for row in rows]
     columns: dict[str, Any] = {
@@ -142,7 +140,7 @@ _EMPTY: Final = {"epoch": "int64", "accuracy": "float64", "duration": "int64"} |
 )
 
 
-def _durations(rows: Sequence[ScoreRow]) -> list[int] | list[float | int | None]:
+def _durations(rows: Sequence[ScoreRow]) -> list[int | None]:
     return [row.duration if row.duration >= 0 else None for row in rows]
 
 

@@ -13,6 +13,8 @@ CampaignState = Literal["running", "stopped", "complete", "failed"]
 AdapterState = Literal["active", "rolled_back"]
 GRAFT: Final = "[graft]"
 """First line of the prompt of a slot that no model wrote: a block was put into a network."""
+PASSED_OVER: Final = "passed over: "
+"""Begins a line of it that names a block for which no graft passed, and why."""
 NearestKind = Literal["corpus", "cycle", "exact", "graph"]
 
 
@@ -71,7 +73,7 @@ class Generation(Frozen):
     """One slot of a cycle: what was asked, what the model answered, what became of it.
 
     Attributes:
-        answer: the model's text as it came; ``None`` until it has answered.
+        answer: the model's text as it came; ``None`` until it has answered, and where no graft passed.
         raw_candidate_id: the code block taken out of the answer, before clean-up.
         cleaned_candidate_id: after the deterministic clean-up.
         candidate_id: the final one (raw, cleaned or repaired).
@@ -106,6 +108,11 @@ class Generation(Frozen):
     def grafted(self) -> bool:
         """Whether the slot holds a graft, and not what a model wrote."""
         return self.prompt.startswith(GRAFT)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it was left to a graft and none passed."""
+        return self.grafted and self.answer is None
 
 
 class RepairAttempt(Frozen):

@@ -12,7 +12,8 @@ from . import tables as t
 from .records import Records
 
 _CHUNK: Final = 2_000  # numbers per query: below every database's limit of bound values
-_MANY: Final = 50_000  # keys from which one pass over a whole table is faster
+_MANY: Final = 1_000  # keys from which one pass over a table is faster, if they are a good part of it
+_PART: Final = 4  # at least one row in so many
 _METRICS: Final = {"acc": "accuracy"}  # LEMUR's word and ours
 
 
@@ -42,6 +43,14 @@ class Named(NamedTuple):
     candidate_id: str
 
 
+class Found(NamedTuple):
+    """Rows, and the tasks and networks that they refer to, by number."""
+
+    tasks: dict[int, ScoreTask]
+    names: dict[int, Named]
+    rows: list[ScoreRow]
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which scores; ``None`` is any. See :func:`.dataset_view.data`."""
@@ -63,21 +72,26 @@ def spelling(name: str) -> str:
     return _METRICS.get(plain, plain)
 
 
-def query(records: Records, wanted: Wanted) -> tuple[dict[int, ScoreTask], list[ScoreRow]]:
-    """The tasks that fit, by number, and the rows in order: by task, name and epoch, the best first."""
-    found = records._rows(select(t.score_tasks))
-    tasks = {row.id: ScoreTask(row.task, row.dataset, row.metric) for row in found}
+def query(records: Records, wanted: Wanted) -> Found:
+    """The rows that are wanted, in order: by task, name and epoch, the best first."""
+    stored = records._rows(select(t.score_tasks))
+    tasks = {row.id: ScoreTask(row.task, row.dataset, row.metric) for row in stored}
     fit = {key: one for key, one in tasks.items() if _fits(one, wanted)}
     if wanted.unique_nn:  # of all tasks together
-        selected = _selected(wanted, None if len(fit) == len(tasks) else sorted(fit))
-        return fit, _read(records, selected, fit, wanted.max_rows)
-    rows: list[ScoreRow] = []
-    for key in sorted(fit, key=fit.__getitem__):
-        left = None if wanted.max_rows is None else wanted.max_rows - len(rows)
-        if left is not None and left <= 0:
-            break
-        rows += _read(records, _selected(wanted, [key]), {key: fit[key]}, left)
-    return fit, rows
+        parts: list[list[int] | None] = [None if len(fit) == len(tasks) else sorted(fit)]
+    else:
+        parts = [[key] for key in sorted(fit, key=fit.__getitem__)]
+    found = Found(fit, {}, [])
+    for part in parts:
+        selected = _selected(wanted, part)
+        if wanted.max_rows is None:
+            found.rows.extend(ScoreRow._make(row) for row in records._rows(selected))
+        elif len(found.rows) < wanted.max_rows:
+            found.rows.extend(_first(records, selected, wanted.max_rows - len(found.rows)))
+    found.names.update(names_of(records, {row.network_id for row in found.rows}))
+    if wanted.max_rows is None:
+        _sort(found)
+    return found
 
 
 def names_of(records: Records, networks: Iterable[int]) -> dict[int, Named]:
@@ -89,10 +103,7 @@ def names_of(records: Records, networks: Iterable[int]) -> dict[int, Named]:
 
 def hyperparameters(records: Records, prms: Iterable[int]) -> dict[int, Mapping[str, Any]]:
     """Hyperparameters by their numbers."""
-    asked = set(prms)
-    if len(asked) > _MANY:
-        return {row.id: row.content for row in records._rows(select(t.prms)) if row.id in asked}
-    return {row.id: row.content for row in _in_parts(records, select(t.prms), t.prms.c.id, asked)}
+    return {row.id: row.content for row in _in_parts(records, select(t.prms), t.prms.c.id, prms)}
 
 
 def network_sources(records: Records, candidates: Iterable[str]) -> dict[str, str]:
@@ -159,13 +170,11 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield s.network_id.in_(select(n.id).where(or_(False, *begins)))
 
 
-def _read(records: Records, selected: Select[Any], tasks: Mapping[int, ScoreTask], limit: int | None) -> list[ScoreRow]:
-    """The selected rows, all or the first, in an order that is total."""
+def _first(records: Records, selected: Select[Any], limit: int) -> list[ScoreRow]:
+    """The first of the selected rows, in an order that is total."""
     part = selected.subquery()
-    if limit is None:
-        return _in_order(records, records._rows(select(part)), tasks)
-    name, k = t.networks.c.name, t.score_tasks.c
-    words: list[ColumnElement[Any]] = [k.task, k.dataset, k.metric, name] if len(tasks) > 1 else [name]
+    k = t.score_tasks.c
+    words: list[ColumnElement[Any]] = [k.task, k.dataset, k.metric, t.networks.c.name]
     if records._engine.dialect.name == "postgresql":
         words = [word.collate("C") for word in words]  # a database's own order depends on where it runs
     joined = part.join(t.networks, t.networks.c.id == part.c.network_id)
@@ -175,17 +184,22 @@ def _read(records: Records, selected: Select[Any], tasks: Mapping[int, ScoreTask
     return [ScoreRow._make(row) for row in rows]
 
 
-def _in_order(records: Records, rows: Sequence[Any], tasks: Mapping[int, ScoreTask]) -> list[ScoreRow]:
-    """The same order as the database's, which is slow at long rows."""
-    named = sorted((one.name, key) for key, one in names_of(records, {row[0] for row in rows}).items())
-    by_name = {key: place for place, (_, key) in enumerate(named)}
-    by_task = {key: place for place, key in enumerate(sorted(tasks, key=tasks.__getitem__))}
-    keys = [(by_task[r[1]], by_name[r[0]], r[2], -r[3], r[4], r[5]) for r in rows]
-    return [ScoreRow._make(rows[place]) for place in sorted(range(len(rows)), key=keys.__getitem__)]
+def _sort(found: Found) -> None:
+    """Bring the rows into the same order, which a database makes slowly of many."""
+    ordered = sorted((one.name, key) for key, one in found.names.items())
+    by_name = {key: place for place, (_, key) in enumerate(ordered)}
+    by_task = {key: place for place, key in enumerate(sorted(found.tasks, key=found.tasks.__getitem__))}
+    found.rows.sort(key=lambda r: (by_task[r[1]], by_name[r[0]], r[2], -r[3], r[4], r[5]))
 
 
 def _in_parts(records: Records, selected: Select[Any], column: Any, keys: Iterable[Any]) -> Iterator[Any]:
     """Rows of a query whose column is one of many keys."""
     ordered = sorted(keys)
+    if len(ordered) >= _MANY:
+        size = records._rows(select(func.count()).select_from(column.table))[0][0]
+        if len(ordered) * _PART >= size:
+            asked = set(ordered)
+            yield from (row for row in records._rows(selected) if row._mapping[column.name] in asked)
+            return
     for start in range(0, len(ordered), _CHUNK):
         yield from records._rows(selected.where(column.in_(ordered[start : start + _CHUNK])))

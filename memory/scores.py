@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from . import tables as t
@@ -137,9 +137,27 @@ def insert_codes(connection: Connection, kind: str, texts: Mapping[str, str]) ->
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows that contradict no key."""
-    statement = _insert_into(connection, table).on_conflict_do_nothing()
     for start in range(0, len(rows), _ROWS):
-        connection.execute(statement, [dict(row) for row in rows[start : start + _ROWS]])
+        part = rows[start : start + _ROWS]
+        if connection.dialect.name == "postgresql":
+            _insert_arrays(connection, table, part)
+        else:
+            connection.execute(_insert_into(connection, table).on_conflict_do_nothing(), [dict(row) for row in part])
+
+
+def _insert_arrays(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same in one statement with an array for each column: a server's round trip per row takes most of the time."""
+    names = list(rows[0])
+    arrays: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in names}
+    fields, sources = [], []
+    for name in names:
+        kind = table.c[name].type.compile(connection.dialect)
+        if kind == "JSON":
+            arrays[name] = [None if value is None else to_json(value) for value in arrays[name]]
+        sources.append(f"CAST(:{name} AS {'TEXT' if kind == 'JSON' else kind}[])")
+        fields.append(f"CAST(r.{name} AS {kind})")
+    rest = f"SELECT {', '.join(fields)} FROM unnest({', '.join(sources)}) AS r({', '.join(names)})"
+    connection.execute(text(f"INSERT INTO {table.name} ({', '.join(names)}) {rest} ON CONFLICT DO NOTHING"), arrays)
 
 
 def _insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:

@@ -114,9 +114,9 @@ def _add_scores(connection: Connection, trial: Trial) -> None:
     task, prm = Task.model_validate(row.content), own_prm(Protocol.model_validate(row.protocol))
     name = own_name(connection, trial.candidate_id, row.origin)
     name_networks(connection, {name: trial.candidate_id}, own=True)
-    words = {"network": name, "task": task.kind, "dataset": task.dataset, "metric": task.metric, "prm": prm}
     measured = epoch_values(trial.epochs, task.metric)
-    insert_scores(connection, (Score(**words, epoch=n, accuracy=value, duration=ns) for n, value, ns in measured))
+    words = (name, task.kind, task.dataset, task.metric)
+    insert_scores(connection, (Score(*words, epoch, value, nanoseconds, prm) for epoch, value, nanoseconds in measured))
 
 
 def _waiting(candidate_id: str, task_id: str, protocol_hash: str) -> dict[str, Any]:

@@ -45,6 +45,16 @@ def test_run_in_sandbox(tmp_path: Path) -> None:
     assert outcomes["exit"] == "crash"
 
 
+def test_lemur_data(tmp_path: Path) -> None:
+    lines = run("lemur_data", tmp_path).splitlines()
+    assert lines[0] == "2 networks, 5 records, 1 left out"
+    assert "Lost.py is missing" in lines[1]
+    assert lines[2:] == [
+        "alt-nn3-0a1b on cifar-10: 0.71 after epoch 2, lr 0.01",
+        "ResNet on svhn: 0.83 after epoch 1, lr 0.01",
+    ]
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
 def test_every_example_explains_itself(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith('"""')

@@ -253,7 +253,9 @@ def _print_block(block: Block) -> None:
     out.print(table)
 
 
-@app.command("export", epilog="Examples:  netwright blocks export ./blocks  |  netwright blocks export ./blocks --package timm")
+@app.command(
+    "export", epilog="Examples:  netwright blocks export ./blocks  |  netwright blocks export ./blocks --package timm"
+)
 @guarded
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder that the files go to.", metavar="DIR")],

@@ -14,6 +14,7 @@ from ...memory.file_index import FileIndex, content_hash
 from .conditions import SOURCES
 from .facts import FileFacts, read
 from .modules import OVERLAY, Module, World
+from .offsets import normalised
 from .shims import availability, overlays
 from .sources import Source, folder_source, module_name
 from .uses import ItemUses
@@ -74,7 +75,7 @@ class Catalogue:
             source=source.name,
             facts=FileFacts.from_json(outline),
             is_package=path.endswith("__init__.py"),
-            read=place.read_bytes,
+            read=lambda: normalised(place.read_bytes()),
             load_uses=partial(self._uses, place, digest),
         )
         return module, parsed
@@ -101,7 +102,9 @@ class Catalogue:
 
     def _overlaid(self, name: str, text: str) -> tuple[Module, bool]:
         below = self.modules[name]
-        return _overlay(name, below, text + availability(sorted(n for n in below.table if f"def {n}(" not in text))), True
+        return _overlay(
+            name, below, text + availability(sorted(n for n in below.table if f"def {n}(" not in text))
+        ), True
 
 
 class Modules(dict[str, Module]):
@@ -120,7 +123,7 @@ class Modules(dict[str, Module]):
 
     def get(self, name: str, default: Any = None) -> Any:  # of the base class it would not see what waits
         """The module of a name, or the default."""
-        return self[name] if name in self else default
+        return self[name] if name in self else default  # noqa: SIM401
 
 
 def _overlay(name: str, below: Module | None, text: str) -> Module:
@@ -150,4 +153,4 @@ def _installed_folder(name: str) -> Source | None:
     spec = importlib.machinery.PathFinder.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
         return None
-    return folder_source(Path(list(spec.submodule_search_locations)[0]).resolve())
+    return folder_source(Path(next(iter(spec.submodule_search_locations))).resolve())

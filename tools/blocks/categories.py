@@ -14,10 +14,16 @@ _NAMES: Final[tuple[tuple[Category, frozenset[str]], ...]] = (
     ("loss", frozenset({"loss", "losses", "criterion", "entropy", "dice", "iou", "giou"})),
     ("architecture", frozenset({"model", "net", "network", "backbone", "classification", "lm", "generation"})),
     ("attention", frozenset({"attention", "attn", "attentions", "mha", "mhsa", "msa"})),
-    ("normalization", frozenset({"norm", "normalization", "layernorm", "rmsnorm", "batchnorm", "groupnorm", "bn", "ln", "rms"})),
+    (
+        "normalization",
+        frozenset({"norm", "normalization", "layernorm", "rmsnorm", "batchnorm", "groupnorm", "bn", "ln", "rms"}),
+    ),
     ("pooling", frozenset({"pool", "pooling", "pooler", "pool2d", "pool1d", "downsample"})),
     ("transformer", frozenset({"transformer", "encoder", "decoder", "bert"})),
-    ("convolution", frozenset({"conv", "convolution", "bottleneck", "conv1d", "conv2d", "conv3d", "depthwise", "stem"})),
+    (
+        "convolution",
+        frozenset({"conv", "convolution", "bottleneck", "conv1d", "conv2d", "conv3d", "depthwise", "stem"}),
+    ),
 )
 _ARCHITECTURES: Final = re.compile(
     r"(Net|NetV\d|Net\d*[a-z]?|Model|For[A-Z]\w+|Former|Mixer|VGG|Inception\w*V\d|ResNet\w*|DenseNet|EfficientNet\w*|RCNN|SSD|FCOS|VisionTransformer\w*|Backbone)$"
@@ -28,7 +34,24 @@ _FEEDS: Final = re.compile(r"mlp|ffn|feed_forward|intermediate|fc1|linear1", re.
 # Modules of layers that weigh channels or places.
 _CHANNEL_ATTENTION: Final = frozenset({"squeeze", "cbam", "eca", "gather", "attn", "attention", "selective", "halo"})
 _PARTS: Final = frozenset(
-    {"block", "layer", "stage", "module", "embedding", "embeddings", "embed", "mlp", "head", "output", "attention", "norm", "projection", "projector", "stage", "encoder", "decoder"}
+    {
+        "block",
+        "layer",
+        "stage",
+        "module",
+        "embedding",
+        "embeddings",
+        "embed",
+        "mlp",
+        "head",
+        "output",
+        "attention",
+        "norm",
+        "projection",
+        "projector",
+        "encoder",
+        "decoder",
+    }
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from .linking import ItemKey, Link, Linked, Linker
@@ -82,7 +83,6 @@ class Closer:
             linked = self._linker.linked(key)
             closure.items[key] = linked
             closure.size += linked.item.end - linked.item.start
-            # What an item binds beside is defined by it as well.
         if len(closure.items) > self._most_items or closure.size > self._most_bytes:
             raise TooLarge(f"{len(closure.items)} definitions, {closure.size >> 10} KiB")
         return new
@@ -152,7 +152,7 @@ def _order_of_bindings(closure: Closure, hard: dict[ItemKey, set[ItemKey]]) -> N
     """Items that bind or complete the same name stay in the order of their file."""
     for target, keys in closure.defined.items():
         binding = [key for key in sorted(keys) if target.name in closure.items[key].item.binds]
-        for before, after in zip(binding, binding[1:], strict=False):
+        for before, after in pairwise(binding):
             hard[after].add(before)
             hard[before].discard(after)
         for key in keys:

@@ -115,7 +115,9 @@ def flattened(body: list[ast.stmt], rank: int = 0) -> Iterator[tuple[ast.stmt, i
             if value is None and not imports_source([statement]):
                 yield statement, rank
                 continue
-            first, second = (statement.body, statement.orelse) if value is not False else (statement.orelse, statement.body)
+            first, second = (
+                (statement.body, statement.orelse) if value is not False else (statement.orelse, statement.body)
+            )
             yield from flattened(first, rank)
             yield from flattened(second, 1)
         elif isinstance(statement, ast.Try) and imports_source([statement]):

@@ -8,17 +8,19 @@ from typing import Final, NamedTuple
 from .facts import ClassFact
 from .modules import Definition, External, World
 
-_NO_MODULES: Final = frozenset({"Parameter", "Buffer", "UninitializedParameter", "UninitializedBuffer", "ParameterList"})
+_NO_MODULES: Final = frozenset(
+    {"Parameter", "Buffer", "UninitializedParameter", "UninitializedBuffer", "ParameterList"}
+)
 _NO_FORWARD: Final = frozenset({"Module", "ModuleList", "ModuleDict", "ParameterDict", "ScriptModule"})
 _MODULES: Final = ("torch.jit.ScriptModule", "torch.fx.GraphModule", "torch.distributed.pipelining.PipelineStage")
 _ABSTRACT: Final = ("abc.ABC", "typing.Protocol", "typing_extensions.Protocol")
 
 
 class Found(NamedTuple):
-    """One block: where its class is, and the index of its item."""
+    """One block: where its class is, and the number of its item."""
 
     definition: Definition
-    index: int
+    number: int
     line: int
 
     @property
@@ -70,8 +72,7 @@ class Discovery:
         if definition not in self._modules:
             self._modules[definition] = False
             self._modules[definition] = any(
-                isinstance(base, External) and _is_torch_module(base.path)
-                or isinstance(base, Definition) and self.is_module(base)
+                _is_torch_module(base.path) if isinstance(base, External) else self.is_module(base)
                 for base in self.bases(definition)
             )
         return self._modules[definition]
@@ -131,11 +132,11 @@ def _is_torch_module(path: str) -> bool:
     if path in _MODULES:
         return True
     parts = path.split(".")
-    return parts[:2] == ["torch", "nn"] and parts[-1][0].isupper() and parts[-1] not in _NO_MODULES or (
-        parts[:2] == ["torch", "ao"] and parts[-1][0].isupper()
-    )
+    if not parts[-1][0].isupper() or parts[-1] in _NO_MODULES:
+        return False
+    return parts[:2] in (["torch", "nn"], ["torch", "ao"])
 
 
 def _has_forward(path: str) -> bool:
-    """Whether a class of torch computes something: ``nn.Sequential`` and ``nn.Conv2d`` do, ``nn.ModuleList`` does not."""
+    """Whether a class of torch computes something: ``nn.Sequential`` and ``nn.Conv2d`` do, ``nn.ModuleList`` not."""
     return _is_torch_module(path) and path.rpartition(".")[2] not in _NO_FORWARD

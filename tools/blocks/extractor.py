@@ -125,7 +125,7 @@ class Extractor:
             f"{key.module.removeprefix(OVERLAY)}.{name}"
             for key in order
             if key.module.startswith(OVERLAY) and key.module != HELPERS
-            for name in self._world.modules[key.module].facts.items[key.index].binds
+            for name in self._world.modules[key.module].facts.items[key.number].binds
         )
         if stand_ins:
             told = textwrap.wrap("simplified here: " + ", ".join(stand_ins), 116, break_long_words=False)

@@ -8,7 +8,8 @@ import warnings
 from typing import Any, Final, NamedTuple
 
 from .conditions import flattened
-from .finder import Offsets, UseFinder
+from .finder import UseFinder
+from .offsets import Offsets, normalised
 from .scopes import import_names, names_bound, within
 from .uses import ItemUses
 
@@ -17,7 +18,19 @@ FACTS_VERSION: Final = 1
 
 _NEVER_SOURCES: Final = frozenset({"torch", "numpy", "np", "typing", "os", "math", "sys", "functools", "collections"})
 _CHANGING: Final = frozenset(
-    {"append", "extend", "update", "register", "insert", "add", "setdefault", "pop", "remove", "clear", "load_state_dict"}
+    {
+        "append",
+        "extend",
+        "update",
+        "register",
+        "insert",
+        "add",
+        "setdefault",
+        "pop",
+        "remove",
+        "clear",
+        "load_state_dict",
+    }
 )
 
 
@@ -110,7 +123,9 @@ def read(source: bytes) -> tuple[FileFacts, list[ItemUses]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(source)
+            source = normalised(source)
+            # A coding line would be obeyed once more if bytes were parsed.
+            tree = ast.parse(source.decode())
         return _facts(tree, source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return FileFacts((), (), None, False, f"{type(error).__name__}: {error}"), []
@@ -119,7 +134,9 @@ def read(source: bytes) -> tuple[FileFacts, list[ItemUses]]:
 def _facts(tree: ast.Module, source: bytes) -> tuple[FileFacts, list[ItemUses]]:
     offsets = Offsets(source)
     statements = list(flattened(tree.body))
-    deferred = any(isinstance(s, ast.ImportFrom) and s.module == "__future__" and _takes(s, "annotations") for s, _ in statements)
+    deferred = any(
+        isinstance(s, ast.ImportFrom) and s.module == "__future__" and _takes(s, "annotations") for s, _ in statements
+    )
     imported = {name for s, _ in statements for name in _imported(s)}
     finder = UseFinder(offsets, frozenset(imported - _NEVER_SOURCES), deferred)
     items, uses = [], []
@@ -246,6 +263,7 @@ def _exported(tree: ast.Module) -> tuple[str, ...] | None:
             seen = True
             value = getattr(statement, "value", None)
             if value is not None:
-                names.extend(n.value for n in ast.walk(value) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+                names.extend(
+                    n.value for n in ast.walk(value) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+                )
     return tuple(names) if seen else None
-

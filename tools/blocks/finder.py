@@ -7,33 +7,24 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .offsets import Offsets
 from .scopes import Scope, import_names, names_bound, parameters, within
-from .uses import ANNOTATION, CALLED, EAGER, GLOBAL, LOOSE, PARAMETER, STORE, STRING, Decorator, ItemUses, LocalImport, Use
+from .uses import (
+    ANNOTATION,
+    CALLED,
+    EAGER,
+    GLOBAL,
+    LOOSE,
+    PARAMETER,
+    STORE,
+    STRING,
+    Decorator,
+    ItemUses,
+    LocalImport,
+    Use,
+)
 
 _UNREAD = ("Literal",)  # strings in their brackets are no annotations
-
-
-class Offsets:
-    """From lines and columns, which Python counts in bytes of UTF-8, to offsets."""
-
-    def __init__(self, source: bytes) -> None:
-        self.source = source
-        self._starts = [0]
-        for line in source.splitlines(keepends=True) if b"\x0c" not in source else _lines(source):
-            self._starts.append(self._starts[-1] + len(line))
-
-    def start(self, node: Any) -> int:
-        """Where a node begins."""
-        return self._starts[node.lineno - 1] + int(node.col_offset)
-
-    def end(self, node: Any) -> int:
-        """Where it ends."""
-        return self._starts[node.end_lineno - 1] + int(node.end_col_offset)
-
-
-def _lines(source: bytes) -> list[bytes]:
-    """Python ends lines at newlines alone."""
-    return [line + b"\n" for line in source.replace(b"\r\n", b"\n").split(b"\n")]
 
 
 class UseFinder:
@@ -273,7 +264,7 @@ class UseFinder:
         self._visit(statement)
 
     def _def_name(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, keyword: bytes) -> None:
-        if self._scope is None or self._scope.find(node.name) == "module" and self._scope.kind != "class":
+        if self._scope is None or (self._scope.find(node.name) == "module" and self._scope.kind != "class"):
             at = self._offsets.source.index(keyword, self._offsets.start(node)) + len(keyword)
             start = self._offsets.source.index(node.name.encode(), at)
             end = start + len(node.name.encode())

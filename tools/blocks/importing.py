@@ -51,7 +51,9 @@ def imports_of(closure: Closure, names: Names, world: World) -> Imports:
             deferred = deferred or name in annotated
             body = "".join(f"    {statement}\n" for statement in statements)
             guarded.append(f"try:\n{body}except ImportError:\n    {name} = None")
-    lines = [statement for _, _, statement in sorted(plain, key=lambda row: (row[0], row[2].startswith("from"), row[1:]))]
+    lines = [
+        statement for _, _, statement in sorted(plain, key=lambda row: (row[0], row[2].startswith("from"), row[1:]))
+    ]
     return Imports(lines, guarded, tuple(sorted(requires | {"torch"})), deferred)
 
 

@@ -47,15 +47,20 @@ _TEXTS: Final = (
 
 def licence_of(metadata: PackageMetadata) -> str:
     """The licence that a distribution's metadata names; empty when it names none that is known."""
-    expression = metadata.get("License-Expression")
+    expression = _field(metadata, "License-Expression")
     if expression:
-        return str(expression)
+        return expression
     for classifier in metadata.get_all("Classifier") or ():
         kind, _, name = str(classifier).rpartition(" :: ")
         if kind.startswith("License") and name in _CLASSIFIERS:
             return _CLASSIFIERS[name]
-    told = str(metadata.get("License") or "").strip()
+    told = _field(metadata, "License").strip()
     return _NAMES.get(told.lower(), "") or licence_in(told)
+
+
+def _field(metadata: PackageMetadata, name: str) -> str:
+    found = metadata.get_all(name)
+    return str(found[0]) if found else ""
 
 
 def licence_in(text: str) -> str:

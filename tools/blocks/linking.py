@@ -19,7 +19,7 @@ class ItemKey(NamedTuple):
     """One item of one module."""
 
     module: str
-    index: int
+    number: int
 
 
 class Link(NamedTuple):
@@ -98,8 +98,8 @@ class Linker:
 
     def _link(self, key: ItemKey) -> Linked:
         module = self.world.modules[key.module]
-        item = module.facts.items[key.index]
-        uses = self._item_uses(module)[key.index]
+        item = module.facts.items[key.number]
+        uses = self._item_uses(module)[key.number]
         source = self.source(key.module)
         removed = tuple(self._removed(module, uses))
         links: list[Link] = []
@@ -162,11 +162,16 @@ class Linker:
             target = self.world.imported(module, fact)
         else:
             target = self.world.resolve(module.name, use.name)
+        helper, argument, end = "absent_name", use.name, use.end
         if isinstance(target, ModuleRef):
+            taken = 0
+            for name, stop in use.chain:
+                if f"{target.module}.{name}" not in self.world.modules:
+                    break
+                target, taken = ModuleRef(f"{target.module}.{name}"), taken + 1
+                end = stop if stop >= 0 else end
             helper, argument = "absent_module", target.module
-        else:
-            helper, argument = "absent_name", use.name
-        return Link(use, Definition(HELPERS, helper), use.end, use.name, f'("{argument}")')
+        return Link(use, Definition(HELPERS, helper), end, use.name, f'("{argument}")')
 
     def _local_edits(self, module: Module, uses: ItemUses) -> list[LocalEdit]:
         grouped: dict[tuple[int, int], list[LocalImport]] = {}

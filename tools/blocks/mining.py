@@ -103,7 +103,11 @@ class Miner:
 def _worth(modules: Sequence[str]) -> list[str]:
     """Modules whose classes count: of ``modular_x`` beside ``modeling_x``, which was made from it, only the latter."""
     known = set(modules)
-    return [name for name in modules if name.replace(".modular_", ".modeling_") == name or name.replace(".modular_", ".modeling_") not in known]
+    return [
+        name
+        for name in modules
+        if name.replace(".modular_", ".modeling_") == name or name.replace(".modular_", ".modeling_") not in known
+    ]
 
 
 Result = tuple[list[Block], dict[str, str]]

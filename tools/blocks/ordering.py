@@ -10,19 +10,21 @@ from .modules import Definition
 
 
 def ordered(closure: Closure) -> list[ItemKey]:
-    """Items of a closure, definition before use, otherwise dependencies before what they serve; the root is last."""
-    preference = _preference(closure)
+    """Items of a closure, definition before use, otherwise dependencies before what they serve; the root is last.
+
+    Needs come in three degrees, and in a circle the weakest are dropped first: that the root is last; that what a
+    statement calls can run; that what a statement reads is there.
+    """
+    rank = {key: at for at, key in enumerate(_preference(closure))}
     needs = hard_needs(closure)
     root = closure.defined[closure.root]
-    rank = {key: at for at, key in enumerate(preference)}
-    waiting = {key: set(hard) | _acyclic(key, hard, soft) for key, (hard, soft) in needs.items()}
+    hard = {key: set(before) for key, (before, _) in needs.items()}
+    firm = {key: hard[key] | soft for key, (_, soft) in needs.items()}
+    wished = dict(firm)
     for key in root:
-        waiting[key] |= {other for other in closure.items if other not in root and not _reaches(needs, other, key)}
-    return _sorted(rank, waiting, {key: set(hard) for key, (hard, _) in needs.items()})
-
-
-def _acyclic(key: ItemKey, hard: set[ItemKey], soft: set[ItemKey]) -> set[ItemKey]:
-    return {other for other in soft if other != key}
+        others = {other for other in closure.items if other not in root}
+        wished[key] = firm[key] | {other for other in others if not _reaches(needs, other, key)}
+    return _sorted(rank, wished, [firm, hard])
 
 
 def _reaches(needs: dict[ItemKey, tuple[set[ItemKey], set[ItemKey]]], start: ItemKey, goal: ItemKey) -> bool:
@@ -39,9 +41,9 @@ def _reaches(needs: dict[ItemKey, tuple[set[ItemKey], set[ItemKey]]], start: Ite
 
 
 def _sorted(
-    rank: dict[ItemKey, int], waiting: dict[ItemKey, set[ItemKey]], hard: dict[ItemKey, set[ItemKey]]
+    rank: dict[ItemKey, int], waiting: dict[ItemKey, set[ItemKey]], weaker: list[dict[ItemKey, set[ItemKey]]]
 ) -> list[ItemKey]:
-    """Kahn's algorithm; in a circle wishes are dropped before needs, and the earliest goes first."""
+    """Kahn's algorithm; in a circle an item goes first that has all of the next weaker needs, the earliest of them."""
     serves: dict[ItemKey, list[ItemKey]] = {key: [] for key in rank}
     for key, needed in waiting.items():
         for other in needed:
@@ -53,9 +55,9 @@ def _sorted(
     result: list[ItemKey] = []
     while len(result) < len(rank):
         if not ready:
-            open_ = [key for key in rank if key not in done]
-            free = [key for key in open_ if not (hard[key] - done)] or open_
-            key = min(free, key=lambda each: rank[each])
+            open_ = [key for key in rank if key not in done]  # by rank
+            free = (key for needs in weaker for key in open_ if not needs[key] - done)
+            key = next(free, open_[0])
             heapq.heappush(ready, (rank[key], key))
         _, key = heapq.heappop(ready)
         if key in done:

@@ -202,7 +202,9 @@ def _fetched(wanted: str, download: bool) -> Source:
         raise ValueError(f"{wanted} is no folder, archive, installed package or git address")
     cache = home_folder("blocks", "downloads")
     if version:
-        kept = sorted(cache.glob(f"{re.sub('[-_.]+', '_', name)}-{version}-*.whl")) + sorted(cache.glob(f"{name}-{version}.tar.gz"))
+        kept = sorted(cache.glob(f"{re.sub('[-_.]+', '_', name)}-{version}-*.whl")) + sorted(
+            cache.glob(f"{name}-{version}.tar.gz")
+        )
         if kept:
             return _archive(kept[0])
     if not download:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple, cast
 
 import libcst as cst
 
@@ -11,7 +12,7 @@ from .closure import Closure
 from .linking import Linked
 from .modules import Definition, External
 from .naming import Names
-from .uses import ANNOTATION, GLOBAL, LOOSE, STORE, STRING, Use
+from .uses import ANNOTATION, GLOBAL, LOOSE, STRING, Use
 
 _ANYTHING: Final = "object"
 """Stands for a type that only annotations name and that the block does not need."""
@@ -140,4 +141,7 @@ def _at_margin(text: str, indent: int) -> str:
     module = cst.parse_module(f"if True:\n{stripped}\n")
     block = module.body[0]
     assert isinstance(block, cst.If)
-    return cst.Module(body=list(block.body.body)).code.rstrip("\n")
+    assert isinstance(block.body, cst.IndentedBlock)
+    return cst.Module(
+        body=cast("Sequence[cst.SimpleStatementLine | cst.BaseCompoundStatement]", block.body.body)
+    ).code.rstrip("\n")

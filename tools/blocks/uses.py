@@ -83,9 +83,7 @@ class ItemUses(NamedTuple):
     @classmethod
     def from_json(cls, data: list[Any]) -> ItemUses:
         """The inverse of :meth:`to_json`."""
-        uses = tuple(
-            Use(u[0], u[1], u[2], u[3], tuple((a, e) for a, e in u[4]), u[5], u[6], u[7]) for u in data[0]
-        )
+        uses = tuple(Use(u[0], u[1], u[2], u[3], tuple((a, e) for a, e in u[4]), u[5], u[6], u[7]) for u in data[0])
         return cls(
             uses,
             tuple(LocalImport(*row) for row in data[1]),

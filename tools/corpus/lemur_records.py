@@ -117,13 +117,13 @@ def read_statistics(told: object) -> dict[str, Any]:
     """
     if not isinstance(told, dict):
         raise ValueError("not an object")
-    renamed = {_RENAMED.get(name, name): value for name, value in told.items()}
-    flags = {name: bool(renamed[name]) for name in FLAGS if renamed.get(name) in (0, 1)}
+    renamed: dict[str, Any] = {str(_RENAMED.get(name, name)): value for name, value in told.items()}
+    renamed |= {name: bool(renamed[name]) for name in FLAGS if renamed.get(name) in (0, 1)}
     if "error" in renamed:
         renamed["stats_error"] = renamed["error"]
     flops = renamed.get("flops")
     known = isinstance(flops, int) and not isinstance(flops, bool) and 0 <= flops <= 10**18
-    figures = read_figures({**renamed, **flags}, flops if known else None)
+    figures = read_figures(renamed, flops if known else None)
     if not figures:
         raise ValueError("no static figures in it")
     return figures

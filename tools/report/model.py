@@ -52,6 +52,7 @@ class CycleReport(Frozen):
     """One cycle in numbers.
 
     Attributes:
+        generated: slots, without those for which no graft passed.
         grafted: of ``generated``, those that hold a graft; the valid rates count the others alone.
         trained: networks whose trial is complete; each counts in the first cycle that wrote it.
         failed_trials: trials that ended without a score.
@@ -175,6 +176,34 @@ class Rag(Frozen):
     admitted: bool
 
 
+class RagGroup(Frozen):
+    """The trained grafts with one block, or with the blocks of one category.
+
+    Attributes:
+        name: qualified name of the block, or the category.
+        blocks: different blocks.
+        metric: of the networks.
+        difference: of their metrics to their parents', with Student's interval of the mean.
+        better: networks that are better than their parent.
+    """
+
+    name: str
+    networks: int
+    blocks: int
+    metric: Accuracy
+    difference: Accuracy
+    better: Share
+
+
+class PassedOver(Frozen):
+    """A block that no graft of a slot passed with, and why the last one did not."""
+
+    cycle: int
+    slot: int
+    block: str
+    reason: str
+
+
 class RagReport(Frozen):
     """All ``rag-`` networks of a campaign.
 
@@ -183,6 +212,9 @@ class RagReport(Frozen):
         blocks: different blocks in the trained ones.
         difference: of metrics to their parents', with Student's interval of the mean.
         better: trained grafts that are better than their parent.
+        by_category, by_block: trained grafts in groups, the largest first.
+        empty: slots for which no graft passed.
+        passed_over: blocks that were tried without success, in those slots and in others.
     """
 
     written: int
@@ -191,7 +223,11 @@ class RagReport(Frozen):
     blocks: int
     difference: Accuracy
     better: Share
+    by_category: tuple[RagGroup, ...]
+    by_block: tuple[RagGroup, ...]
     networks: tuple[Rag, ...]
+    empty: int
+    passed_over: tuple[PassedOver, ...]
 
 
 class Spent(Frozen):

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 from netwright.memory import scores
+from netwright.memory.database import to_json
 from netwright.memory.types import Protocol, Task
 
 revision = "0004"
@@ -95,8 +96,8 @@ def _fill(connection: sa.Connection) -> None:
         "scores": ("network_id", "task_id", "epoch", "accuracy", "duration", "prm_id"),
     }
     rows: dict[str, dict[Any, dict[str, Any]]] = {name: {} for name in kinds}
-    for table, row in _rows(connection):
-        rows[table].setdefault(row.get("id", tuple(row.values())), row)
+    for kind, row in _rows(connection):
+        rows[kind].setdefault(row.get("id", tuple(row.values())), row)
     for name, columns in kinds.items():
         table = sa.table(name, *(sa.column(one, sa.JSON() if one == "content" else None) for one in columns))
         if rows[name]:
@@ -117,7 +118,7 @@ def _rows(connection: sa.Connection) -> Iterator[tuple[str, dict[str, Any]]]:
         name, words = f"{row.origin}{row.id[:12]}", (task.kind, task.dataset, task.metric)
         prm = dict(sorted(scores.own_prm(Protocol.model_validate(_json(row.protocol))).items()))
         network_id, task_id = scores.number_of(name), scores.number_of(*words)
-        prm_id = scores.number_of(scores.to_json(prm))
+        prm_id = scores.number_of(to_json(prm))
         yield "networks", {"id": network_id, "name": name, "candidate_id": row.id, "own": True}
         yield "score_tasks", {"id": task_id, "task": words[0], "dataset": words[1], "metric": words[2]}
         yield "prms", {"id": prm_id, "content": prm}
