@@ -166,7 +166,8 @@ def records_text(document: dict[str, Any]) -> str:
     lines += [
         "",
         f"{document['scores']:,} scores of {document['networks']:,} networks; medians of wall time, with code unless it "
-        f"says otherwise; CPU time is that of the asking process. Machine: {machine['cores']} cores, {machine['cpu']}; "
+        "says otherwise; CPU time is that of the asking process. "
+        f"Machine: {machine['cores']} cores, {machine['cpu']}; "
         f"its load was {load[0]:g} at the start and {load[-1]:g} at the end.",
     ]
     return "\n".join(lines)

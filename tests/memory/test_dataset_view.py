@@ -10,7 +10,7 @@ import netwright
 import pandas as pd
 import pytest
 from alembic import command
-from netwright.memory import migrations
+from netwright.memory import migrations, score_query
 from netwright.memory.dataset_view import COLUMNS, STATISTICS
 from netwright.memory.records import Records, RecordsError
 from netwright.memory.results import results, sources
@@ -191,6 +191,17 @@ class TestDataContract:
         frame = netwright.data(dataset="cifar-10", epoch=2, records=filled)
         frame["prm"][0]["lr"] = 7
         assert frame["prm"][1]["lr"] == 0.1
+
+    @pytest.mark.parametrize(("many", "part"), [(2, 1), (2, 1000), (1000, 4)])
+    def test_every_way_to_read_gives_the_same(
+        self, filled: Records, monkeypatch: pytest.MonkeyPatch, many: int, part: int
+    ) -> None:
+        """Of many keys, a whole table or an array is read instead of a row for each."""
+        wanted: dict[str, Any] = {"dataset": "cifar-10", "include_nn_stats": True, "records": filled}
+        expected = netwright.data(**wanted)
+        monkeypatch.setattr(score_query, "_MANY", many)
+        monkeypatch.setattr(score_query, "_PART", part)
+        pd.testing.assert_frame_equal(netwright.data(**wanted), expected)
 
     def test_results_and_sources(self, filled: Records) -> None:
         frame = results(filled, nn_prefixes=("alt-",))

@@ -239,6 +239,27 @@ class Configured(nn.Module):
     def forward(self, x):
         return deep(self.fc(x))
 """,
+    "hard/rebound.py": """
+import sys
+
+from torch import nn
+
+from .clash_a import helper
+from .constants import TABLE
+
+TABLE = TABLE.copy()
+TABLE["three"] = 3
+
+if sys.maxsize > 0:
+    from math import sqrt as helper_alias, floor as outer
+
+
+class Rebound(nn.Module):
+    def forward(self, x):
+        from .clash_a import outer as first
+
+        return [first(x), outer(2.5), sorted(TABLE.values()), helper(x)]
+""",
     "hard/base.py": '''
 import math
 

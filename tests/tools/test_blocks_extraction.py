@@ -29,6 +29,7 @@ RESULTS = {
     "hard.registry.Counter": ("[Counter()(), Counter()()]", [1, 2]),
     "hard.cycle.Leaf": ("[len(Leaf()(0)), Leaf.kind]", [5, "leaf"]),
     "hard.cycle.Sequence": ("list(Sequence(3)(torch.ones(1, 3)).shape)", [1, 3]),
+    "hard.rebound.Rebound": ("Rebound()(1)", [2, 2, [1, 2, 3], 2]),
     "hard.configured.Configured": ("list(Configured(WideConfig(width=8))(torch.ones(8)).shape)", [8]),
 }
 RUN = """

@@ -13,7 +13,7 @@ from .offsets import Offsets, normalised
 from .scopes import import_names, names_bound, within
 from .uses import ItemUses
 
-FACTS_VERSION: Final = 1
+FACTS_VERSION: Final = 2
 """Of the format below and of how facts are found; files whose facts are older are parsed again."""
 
 _NEVER_SOURCES: Final = frozenset({"torch", "numpy", "np", "typing", "os", "math", "sys", "functools", "collections"})

@@ -10,6 +10,7 @@ from typing import Any
 from .offsets import Offsets
 from .scopes import Scope, import_names, names_bound, parameters, within
 from .uses import (
+    ALIAS,
     ANNOTATION,
     CALLED,
     EAGER,
@@ -330,10 +331,12 @@ class UseFinder:
         self._loose = before
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
-        if self._scope is None:
-            return
-        for name, *_ in import_names(node):
-            self._bound.add(name)
+        for alias, (name, *_) in zip(node.names, import_names(node), strict=True):
+            if self._scope is None:
+                span = (self._offsets.start(alias), self._offsets.end(alias))
+                self._uses.append(Use(name, *span, EAGER | STORE | ALIAS, (), *span, -1))
+            else:
+                self._bound.add(name)
 
     def _global(self, node: ast.Global) -> None:
         span = (self._offsets.start(node), self._offsets.end(node))

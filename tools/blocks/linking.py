@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from .facts import ImportFact, Item
 from .modules import Definition, External, Module, ModuleRef, Target, World
 from .shims import HELPERS, dropped
-from .uses import ANNOTATION, GLOBAL, LOOSE, STORE, STRING, ItemUses, LocalImport, Use
+from .uses import ANNOTATION, EAGER, GLOBAL, LOOSE, STORE, STRING, ItemUses, LocalImport, Use
 
 BUILTINS: Final = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "__spec__", "__package__", "__class__"}
 _KEPT_MODULES: Final = 400  # modules whose uses are held in memory
@@ -110,7 +110,7 @@ class Linker:
                 continue
             if use.via >= 0 and not self._of_source(module, uses.imports[use.via]):
                 continue
-            found = self._target(module, uses, use)
+            found = self._target(module, uses, use, key.number)
             if found is None:
                 if use.name in BUILTINS and use.via < 0:
                     native.add(use.name)
@@ -137,7 +137,9 @@ class Linker:
     def _of_source(self, module: Module, found: LocalImport) -> bool:
         return self.world.is_source(module.absolute(found.module, found.level))
 
-    def _target(self, module: Module, uses: ItemUses, use: Use) -> tuple[Definition | External, int] | None:
+    def _target(
+        self, module: Module, uses: ItemUses, use: Use, number: int
+    ) -> tuple[Definition | External, int] | None:
         if use.flags & (STORE | GLOBAL):
             found: Target | None = Definition(module.name, use.name)
             return (found, use.end) if use.name in module.table and isinstance(found, Definition) else None
@@ -146,7 +148,7 @@ class Linker:
             fact = ImportFact(local.name, local.module, local.level, local.attribute)
             root = self.world.imported(module, fact)
         else:
-            root = self.world.resolve(module.name, use.name)
+            root = self._before(module, use, number) or self.world.resolve(module.name, use.name)
         target, taken = self.world.follow(root, [name for name, _ in use.chain])
         if target is None or isinstance(target, ModuleRef):
             return None
@@ -172,6 +174,17 @@ class Linker:
                 end = stop if stop >= 0 else end
             helper, argument = "absent_module", target.module
         return Link(use, Definition(HELPERS, helper), end, use.name, f'("{argument}")')
+
+    def _before(self, module: Module, use: Use, number: int) -> Target | None:
+        """What a name stands for that is imported and then bound anew, where it is read to do so: ``A = A.copy()``."""
+        item = module.facts.items[number]
+        if not use.flags & EAGER or use.name not in item.binds:
+            return None
+        binders = [module.facts.items[at] for at in module.table[use.name] if at < number]
+        if not binders or any(each.kind != "import" for each in binders):
+            return None
+        facts = [fact for each in binders for fact in each.imports if fact.name == use.name]
+        return self.world.imported(module, facts[-1])
 
     def _local_edits(self, module: Module, uses: ItemUses) -> list[LocalEdit]:
         grouped: dict[tuple[int, int], list[LocalImport]] = {}

@@ -10,6 +10,7 @@ from typing import Final
 from .closure import Closure
 from .linking import ItemKey, Link
 from .modules import OVERLAY, Definition, External
+from .uses import ALIAS
 
 _RESERVED: Final = frozenset(keyword.kwlist) | {"__name__", "__file__", "__doc__", "annotations"}
 
@@ -70,7 +71,7 @@ def _shadows(closure: Closure) -> dict[Definition | tuple[str, str], set[str]]:
     for linked in closure.items.values():
         for link in linked.links:
             target = link.target
-            if isinstance(target, Definition) and link.spelled != target.name:
+            if isinstance(target, Definition) and link.spelled != target.name and not link.use.flags & ALIAS:
                 found.setdefault(target, set()).update(linked.bound)
     return found
 

@@ -12,7 +12,7 @@ from .closure import Closure
 from .linking import Linked
 from .modules import Definition, External
 from .naming import Names
-from .uses import ANNOTATION, GLOBAL, LOOSE, STRING, Use
+from .uses import ALIAS, ANNOTATION, GLOBAL, LOOSE, STRING, Use
 
 _ANYTHING: Final = "object"
 """Stands for a type that only annotations name and that the block does not need."""
@@ -43,6 +43,9 @@ def edits_of(linked: Linked, closure: Closure, names: Names) -> tuple[Edit, ...]
         if use.flags & (STRING | LOOSE | GLOBAL):
             if spelled != new:
                 loose.setdefault((use.start, use.end), []).append((spelled, new))
+        elif use.flags & ALIAS:
+            if use.name != new:
+                found.add(Edit(use.start, use.end, f"{link.spelled.partition(' as ')[0]} as {new}"))
         elif link.spelled != new:
             found.add(Edit(use.start, link.end, new))
     cut = [edit for edit in found if edit.text == _ANYTHING]

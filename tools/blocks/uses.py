@@ -17,6 +17,8 @@ GLOBAL: Final = 32
 """In a ``global`` statement, whose whole span is noted."""
 LOOSE: Final = 64
 """Somewhere within the span, which is that of an f-string (Python 3.11 does not say where)."""
+ALIAS: Final = 256
+"""Bound by an import within a statement that is kept whole; the span is that of ``name as alias``."""
 PARAMETER: Final = 128
 """An annotation of a constructor's parameter."""
 
