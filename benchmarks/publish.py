@@ -165,8 +165,8 @@ def records_text(document: dict[str, Any]) -> str:
     machine, load = document["machine"], document["load"]
     lines += [
         "",
-        f"{document['scores']:,} scores of {document['networks']:,} networks; medians of wall time, with code unless it "
-        "says otherwise; CPU time is that of the asking process. "
+        f"{document['scores']:,} scores of {document['networks']:,} networks; medians of wall time, with code unless "
+        "it says otherwise; CPU time is that of the asking process. "
         f"Machine: {machine['cores']} cores, {machine['cpu']}; "
         f"its load was {load[0]:g} at the start and {load[-1]:g} at the end.",
     ]
