@@ -288,9 +288,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folders = sources(build)
     mining = mined(given, [str(folder) for folder in folders.values()])
     rows = Rows(build / "fresh.jsonl")
-    path = given.store or build / "home" / "blocks" / "blocks.db"
-    with BlockStore(path) as store, Progress(console=Console(stderr=True)) as progress:
-        named = [block for name in names for block in store.find(name)]
+    whole, few = (given.store or build / folder / "blocks" / "blocks.db" for folder in ("home", "few"))
+    with BlockStore(whole) as store, Progress(console=Console(stderr=True)) as progress:
+        with BlockStore(few) as of_names:
+            named = [block for name in names for block in of_names.find(name)]
         if given.only != "all":
             check_names(named, rows, given.workers, progress)
         if given.only != "names":

@@ -29,7 +29,7 @@ def records(tmp_path: Path) -> Iterator[Records]:
         parent = slot(opened, 1, 0, Candidate(source="parent"), PARENT, "written by a model")
         for number, (block, category, metric) in enumerate(GRAFTS):
             made = Candidate(source=f"g = {number}", origin="rag-", parents=(parent,), blocks=(block,))
-            told = f"[graft]\nblock: {block}\ncategory: {category}\nstage: features.0\npassed over: <b>: no: way"
+            told = f"[graft]\nblock: {block}\ncategory: {category}\nstage: features.0\npassed over: made.<i>Off: no: way"
             slot(opened, 2, number, made, metric, told)
         told = "[graft]\npassed over: made.Odd: forward: ValueError: it is <odd>"
         opened.put_generation(Generation(campaign_id="c", cycle=2, slot=3, prompt=told))
@@ -80,7 +80,7 @@ def test_grafts_in_groups(rag: RagReport) -> None:
 def test_what_was_passed_over_is_told(rag: RagReport) -> None:
     assert rag.empty == 1
     assert [(one.slot, one.block, one.reason) for one in rag.passed_over][-2:] == [
-        (2, "<b>", "no: way"),
+        (2, "made.<i>Off", "no: way"),
         (3, "made.Odd", "forward: ValueError: it is <odd>"),
     ]
 
@@ -95,7 +95,7 @@ def test_the_page_shows_it_all_escaped(records: Records) -> None:
     page = report_html(campaign_report(records, "c"))
     assert "By category" in page
     assert "it is &lt;odd&gt;" in page
-    assert "<b>" not in page
+    assert "made.&lt;i&gt;Off" in page
 
 
 def test_a_campaign_without_blocks_has_no_such_part(records: Records) -> None:
