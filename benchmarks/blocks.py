@@ -38,7 +38,7 @@ import blocks_report
 from netwright.memory.block_store import BlockStore
 from netwright.memory.block_types import BLOCK_STAGES, Block
 from netwright.sandbox import ISOLATING, Job, Limits, Sandbox, WorkerImage, open_sandbox
-from netwright.tools.blocks.validation import REFUSED, BlockValidator, block_image, name_stop
+from netwright.tools.blocks.validation import REFUSED, BlockValidator, Usage, block_image, name_stop
 from netwright.tools.outcomes import stop_of, text
 from netwright.tools.pretraining.report import machine
 from rich.console import Console
@@ -50,6 +50,7 @@ OUT: Final = ROOT / "docs" / "reports" / "blocks.json"
 BUILD: Final = ROOT / "build" / "bench-blocks"
 NAMES: Final = ROOT / "benchmarks" / "data" / "block_names.json"
 PINNED: Final = {"timm": "1.0.31"}  # what the environment has not got
+_USAGE_EVERY: Final = 50  # checks, of which a killed run may lose the account
 FRESH_LIMITS: Final = Limits(wall_s=240, cpu_s=60, memory_mb=4096, processes=64)
 
 
@@ -193,15 +194,19 @@ def check_all(store: BlockStore, given: argparse.Namespace, usage: Path, progres
         return
     with open_sandbox(ISOLATING, block_image(), workers=given.workers) as sandbox:
         validator = BlockValidator(sandbox, until=given.until, search_s=given.search)
-        try:
-            for block, check in validator.stream(waiting):
-                store.set_check(block.id, check)
-                progress.advance(bar)
-        finally:
-            used = validator.usage
-            with usage.open("a", encoding="utf-8") as stream:
-                line = {"blocks": used.blocks, "cpu_s": round(used.cpu_s, 1), "peak_mb": used.peak_mb}
-                stream.write(json.dumps(line) + "\n")
+        for number, (block, check) in enumerate(validator.stream(waiting), start=1):
+            store.set_check(block.id, check)
+            progress.advance(bar)
+            if number % _USAGE_EVERY == 0 or number == len(waiting):
+                _add_usage(usage, validator.usage)
+
+
+def _add_usage(path: Path, used: Usage) -> None:
+    """Keep what checks took so far, and count from zero again."""
+    line = {"blocks": used.blocks, "cpu_s": round(used.cpu_s, 1), "peak_mb": used.peak_mb}
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line) + "\n")
+    used.blocks, used.cpu_s = 0, 0.0
 
 
 def digest(store: BlockStore) -> dict[str, str]:

@@ -83,7 +83,9 @@ def test_grafts_stand_in_slots_of_their_own(
     assert all(one.valid_by == "generation" for one in grafted)
     known = {block.id for block in blocks()}
     assert {key for one in grafted for key in one.blocks} <= known
-    assert len({one.blocks for one in grafted}) == 3, "slots of a batch do not share a block"
+    at_once = [one.blocks for one in grafted if "passed over" not in one.prompt]
+    assert at_once
+    assert len(set(at_once)) == len(at_once), "no two slots of a batch begin with one block"
     for one in grafted:
         candidate = records.get_candidate(one.candidate_id or "")
         assert candidate is not None

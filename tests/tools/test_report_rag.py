@@ -29,7 +29,9 @@ def records(tmp_path: Path) -> Iterator[Records]:
         parent = slot(opened, 1, 0, Candidate(source="parent"), PARENT, "written by a model")
         for number, (block, category, metric) in enumerate(GRAFTS):
             made = Candidate(source=f"g = {number}", origin="rag-", parents=(parent,), blocks=(block,))
-            told = f"[graft]\nblock: {block}\ncategory: {category}\nstage: features.0\npassed over: made.<i>Off: no: way"
+            told = (
+                f"[graft]\nblock: {block}\ncategory: {category}\nstage: features.0\npassed over: made.<i>Off: no: way"
+            )
             slot(opened, 2, number, made, metric, told)
         told = "[graft]\npassed over: made.Odd: forward: ValueError: it is <odd>"
         opened.put_generation(Generation(campaign_id="c", cycle=2, slot=3, prompt=told))
