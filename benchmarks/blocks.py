@@ -31,6 +31,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -174,30 +175,29 @@ def check_names(blocks: Sequence[Block], rows: Rows, workers: int, progress: Pro
 
 def unchecked(store: BlockStore, until: str, limit: int | None) -> Iterator[Block]:
     """Blocks to validate. Those that stopped where the last run was told to stop go on."""
-    found = 0
-    for block in store.blocks():
-        done = block.check is not None and (
-            block.check.error_class is not None or BLOCK_STAGES.index(block.check.stage) >= BLOCK_STAGES.index(until)
+
+    def waits(block: Block) -> bool:
+        check = block.check
+        return check is None or (
+            check.error_class is None and BLOCK_STAGES.index(check.stage) < BLOCK_STAGES.index(until)
         )
-        if not done:
-            found += 1
-            if limit is not None and found > limit:
-                return
-            yield block
+
+    return islice(filter(waits, store.stream()), limit)
 
 
 def check_all(store: BlockStore, given: argparse.Namespace, usage: Path, progress: Progress) -> None:
     """Validate what the store has not yet validated, and write each check before the next is begun."""
-    waiting = list(unchecked(store, given.until, given.limit))
-    bar = progress.add_task("validating", total=len(waiting))
+    waiting = sum(1 for _ in unchecked(store, given.until, given.limit))
+    bar = progress.add_task("validating", total=waiting)
     if not waiting:
         return
     with open_sandbox(ISOLATING, block_image(), workers=given.workers) as sandbox:
         validator = BlockValidator(sandbox, until=given.until, search_s=given.search)
-        for number, (block, check) in enumerate(validator.stream(waiting), start=1):
+        blocks = unchecked(store, given.until, given.limit)
+        for number, (block, check) in enumerate(validator.stream(blocks), start=1):
             store.set_check(block.id, check)
             progress.advance(bar)
-            if number % _USAGE_EVERY == 0 or number == len(waiting):
+            if number % _USAGE_EVERY == 0 or number == waiting:
                 _add_usage(usage, validator.usage)
 
 
@@ -213,7 +213,7 @@ def digest(store: BlockStore) -> dict[str, str]:
     """Hash of each emitted file by qualified name."""
     return {
         block.qualified: hashlib.sha256(block.text.encode("utf-8", "surrogatepass")).hexdigest()
-        for block in store.blocks()
+        for block in store.stream()
     }
 
 
@@ -301,7 +301,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_names(named, rows, given.workers, progress)
         if given.only != "names":
             check_all(store, given, build / "usage.jsonl", progress)
-        blocks = store.blocks()
+        # Their texts are not needed any more, and are half a gigabyte.
+        blocks = [block.model_copy(update={"text": ""}) for block in store.stream()]
     document = {
         "machine": machine(),
         "packages": {name: version_of(folder) for name, folder in folders.items()},

@@ -160,11 +160,17 @@ class BlockStore:
                 "DELETE FROM blocks WHERE package = ? AND version = ?", (package, version)
             ).rowcount
 
-    def ids(self, package: str, version: str) -> dict[str, str]:
-        """Qualified names by id of what was mined from one version of a package."""
-        query = f"SELECT id, qualified FROM blocks WHERE package = ? AND version = ? {_ORDER}"
+    def ids(self, package: str | None = None, version: str | None = None) -> dict[str, str]:
+        """Qualified names by id of all blocks, or of what was mined from a package, or from one version of it."""
+        query = f"SELECT id, qualified FROM blocks WHERE coalesce(package = ?, 1) AND coalesce(version = ?, 1) {_ORDER}"
         with self._lock:
             return dict(self._connection.execute(query, (package, version)).fetchall())
+
+    def stream(self) -> Iterator[Block]:
+        """All blocks by qualified name and version, few in memory at a time."""
+        ids = list(self.ids())
+        for start in range(0, len(ids), _BATCH):
+            yield from self.get_many(ids[start : start + _BATCH]).values()
 
     def discard(self, ids: Iterable[str]) -> None:
         """Remove blocks by id; unknown ids are no error."""

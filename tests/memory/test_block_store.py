@@ -112,6 +112,17 @@ def test_many_ids_keep_their_order(store: BlockStore) -> None:
     assert list(store.get_many(wanted)) == list(reversed(ids))
 
 
+def test_streaming_and_ids(store: BlockStore) -> None:
+    store.put_blocks(block(f"m.C{number:03}", version=str(number % 2)) for number in range(410))
+    assert [each.qualified for each in store.stream()] == [each.qualified for each in store.blocks()]
+    assert list(store.ids().values()) == [f"m.C{number:03}" for number in range(410)]
+    assert list(store.ids("pkg", "1").values())[:2] == ["m.C001", "m.C003"]
+    assert len(store.ids("pkg")) == 410
+    assert store.ids("other") == {}
+    store.discard([*store.ids("pkg", "1"), "unknown"])
+    assert len(store) == 205
+
+
 def test_threads_and_a_second_opening_write_at_once(tmp_path: Path) -> None:
     first, second = BlockStore(tmp_path / "b.db"), BlockStore(tmp_path / "b.db")
     errors: list[BaseException] = []
