@@ -156,6 +156,18 @@ def _validated(store: BlockStore, ids: list[str], backends: Any, hidden: bool) -
     return dict(sorted(counts.items()))
 
 
+def _selected(
+    library: Path | None, package: str | None, category: CategoryName | None, stage: StageName | None
+) -> list[Block]:
+    """The blocks that the options of ``list`` and ``export`` choose."""
+    with BlockStore(library) as store:
+        return store.blocks(
+            package,
+            cast("Category | None", category.value if category else None),
+            cast("BlockStage | None", stage.value if stage else None),
+        )
+
+
 @app.command(
     "list",
     epilog="Examples:  netwright blocks list --package timm --category attention"
@@ -170,12 +182,7 @@ def listed(
     as_json: JsonFlag = False,
 ) -> None:
     """List the blocks of the library."""
-    with BlockStore(library) as store:
-        blocks = store.blocks(
-            package,
-            cast("Category | None", category.value if category else None),
-            cast("BlockStage | None", stage.value if stage else None),
-        )
+    blocks = _selected(library, package, category, stage)
     if as_json:
         print_json([summary(block) for block in blocks])
         return
@@ -268,12 +275,7 @@ def export(
     """Write blocks as files, ``<qualified name>.py``, with an ``index.json``."""
     from ...tools.blocks.mining import write_files, write_index
 
-    with BlockStore(library) as store:
-        blocks = store.blocks(
-            package,
-            cast("Category | None", category.value if category else None),
-            cast("BlockStage | None", stage.value if stage else None),
-        )
+    blocks = _selected(library, package, category, stage)
     written = list(write_files(iter(blocks), folder))
     write_index(written, folder)
     if as_json:
