@@ -14,7 +14,7 @@ KEY := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(KEY)
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-fuzz bench-corpus bench-evaluator bench-validation bench-blocks bench-dedup bench-records bench-retrieval lint format docs lock clean
+.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-fuzz bench-corpus bench-evaluator bench-validation bench-blocks bench-blocks-forward bench-dedup bench-records bench-retrieval lint format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -90,7 +90,10 @@ bench-evaluator: setup ## CPU time and accuracy of the evaluator against LEMUR's
 bench-validation: setup ## validations per second: a warm worker against a new process or sandbox per candidate
 	$(PY) benchmarks/validation.py
 
-bench-blocks: setup ## mine timm, torchvision and transformers: which blocks stand alone? (hours; goes on where it was)
+bench-blocks: setup ## mine timm, torchvision and transformers: which blocks stand alone? (goes on where it was)
+	$(PY) benchmarks/blocks.py --until names
+
+bench-blocks-forward: setup ## the same, with every block built and run where that is possible (hours)
 	$(PY) benchmarks/blocks.py
 
 bench-dedup: setup ## near-duplicates among 3,000 and 30,000 networks: speed, memory, recall and precision
@@ -99,8 +102,8 @@ bench-dedup: setup ## near-duplicates among 3,000 and 30,000 networks: speed, me
 bench-records: setup ## 750,000 scores of 14,000 networks on SQLite and PostgreSQL: inserts, queries, size
 	$(PY) benchmarks/records_scale.py
 
-bench-retrieval: setup ## 60 queries over the block library: hit@5 of the hybrid ranking against its halves
-	$(PY) benchmarks/retrieval.py
+bench-retrieval: bench-blocks ## 60 queries over the blocks of bench-blocks: hit@5 of the hybrid ranking against its halves
+	$(PY) benchmarks/retrieval.py --store build/bench-blocks/home/blocks/blocks.db
 
 lint: setup ## ruff and mypy
 	$(PY) -m ruff check .
