@@ -14,6 +14,7 @@ from ..memory.types import Protocol, Task, Trial
 from ..tools.dedup.graphs import Tracer
 from ..tools.dedup.structures import structure_key, structure_of
 from ..tools.rungs import next_round, rungs_of
+from ..tools.statistics import threshold_for_share
 from ..tools.training import Evaluator
 
 
@@ -23,7 +24,9 @@ class EvaluatorAgent:
     Args:
         corpus: the initial corpus and what was admitted.
         corpus_index: its signatures; grows with what is admitted.
-        threshold: least metric for admission.
+        threshold: least metric for admission; ``None``: cycle 1 sets it.
+        threshold_share: the share of cycle 1's networks that may reach the threshold that it sets.
+        admit_all: admit what is new whatever it reached (the ablation with no threshold).
         workers: trials that run at the same time.
         halving: train on the protocol's rungs first; without it every candidate is trained whole.
         novelty: by what a candidate must be new.
@@ -39,12 +42,14 @@ class EvaluatorAgent:
         protocol: Protocol,
         corpus: Corpus,
         corpus_index: NoveltyIndex,
-        threshold: float,
+        threshold: float | None,
         workers: int,
         halving: bool = True,
         novelty: NoveltyMode = "structural",
         limits_hash: str = "",
         tracer: Tracer | None = None,
+        threshold_share: float = 0.0,
+        admit_all: bool = False,
     ) -> None:
         self.records = records
         self.evaluator = evaluator
@@ -53,6 +58,8 @@ class EvaluatorAgent:
         self.corpus = corpus
         self.corpus_index = corpus_index
         self.threshold = threshold
+        self.threshold_share = threshold_share
+        self.admit_all = admit_all
         self.rungs = rungs_of(protocol) if halving else (protocol,)
         self.novelty = novelty
         self.limits_hash = limits_hash
@@ -158,22 +165,37 @@ class EvaluatorAgent:
                 raise
             return stored
 
+    def threshold_of(self, run: str) -> float | None:
+        """The campaign's threshold; ``None`` before cycle 1 has set it."""
+        if self.threshold is not None:
+            return self.threshold
+        return next((c.threshold for c in self.records.cycles(run) if c.threshold is not None), None)
+
     def admit(self, run: str, cycle: int) -> int:
-        """Admit the cycle's novel networks that reach the threshold; how many are admitted so far."""
+        """Admit the cycle's novel networks that reach the threshold; how many are admitted so far.
+
+        Where cycle 1 is to set the threshold, it is fixed here, once, before anything is admitted.
+        """
         novel = self.novel(run, cycle)
         trials = self._trials(novel)
-        decisions = [self._decide(run, cycle, trials[g.candidate_id]) for g in novel if g.candidate_id in trials]
-        self.records.put_admissions(decisions)
+        threshold = self.threshold_of(run)
+        if threshold is None:
+            metrics = [trial.metric for trial in trials.values() if trial.metric is not None]
+            threshold = threshold_for_share(metrics, self.threshold_share)
+            self.records.update_cycle(run, cycle, threshold=threshold)
+        ready = [trials[g.candidate_id] for g in novel if g.candidate_id in trials]
+        self.records.put_admissions([self._decide(run, cycle, trial, threshold) for trial in ready])
         return sum(a.admitted for a in self.records.admissions(run, cycle))
 
-    def _decide(self, run: str, cycle: int, trial: Trial) -> Admission:
+    def _decide(self, run: str, cycle: int, trial: Trial, threshold: float) -> Admission:
         if trial.state != "complete" or trial.metric is None:
             admitted = False
             reasons: tuple[str, ...] = (f"training {trial.state}: {trial.error_class}: {trial.message}",)
         else:
-            admitted = trial.metric >= self.threshold
-            relation = "reaches" if admitted else "is below"
-            score = f"{self.task.metric} {trial.metric:.4f} {relation} the threshold {self.threshold:.4f}"
+            above = trial.metric >= threshold
+            admitted = above or self.admit_all
+            relation = "reaches" if above else "is below"
+            score = f"{self.task.metric} {trial.metric:.4f} {relation} the threshold {threshold:.4f}"
             reasons = ("keeps the contract", "novel", score) if admitted else (score,)
         return Admission(
             campaign_id=run,

@@ -13,6 +13,7 @@ from ..memory.rows import Adapter
 from ..memory.types import Request
 from ..tools.finetuning import Message, TuneConfig, TuneProgress, TuningPair, tune
 from ..tools.generators.headers import Header, bucket_of
+from .collapse import CollapseGuard
 from .models.config import SMOLLM2
 from .models.factory import ChatModelHandle
 from .prompting import Prompt, chat_prompt, header_of
@@ -36,6 +37,7 @@ class Learner:
         replay: pairs of the initial corpus, mixed in against forgetting.
         initial_adapter: adapter that the first cycle samples from and tuning starts with; none: the base model.
         enabled: ``False`` is the no-iteration ablation: the corpus grows, the model stays as it is.
+        guard: takes an adapter back whose cycle collapsed; without it every adapter stays.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Learner:
         enabled: bool = True,
         initial_adapter: Path | None = None,
         progress: Callable[[TuneProgress], None] | None = None,
+        guard: CollapseGuard | None = None,
     ) -> None:
         self.model = model
         self.records = records
@@ -66,6 +69,7 @@ class Learner:
         self.enabled = enabled
         self.initial_adapter = initial_adapter
         self.progress = progress
+        self.guard = guard
 
     def newest(self) -> Path | None:
         """Folder of the campaign's newest active adapter; the initial one, if any, before the first tune."""
@@ -95,13 +99,15 @@ class Learner:
         """Tune on the corpus after ``cycle``; its adapter, or ``None`` when there is nothing to learn from.
 
         An adapter that is recorded already is not tuned again; an interrupted tune starts over from the
-        same inputs and seed, and so ends in the same weights.
+        same inputs and seed, and so ends in the same weights. If what the cycle wrote is a collapse, the adapter that
+        wrote it is taken back first, and tuning goes on from the one before.
         """
         if not self.enabled or self.model.base_folder is None:
             return None
         stored = self.adapters.find(cycle)
         if stored is not None:
             return stored
+        collapse = self._take_back(run, cycle)
         pairs = self.pairs(run, cycle)
         if not pairs:
             return None
@@ -119,8 +125,19 @@ class Learner:
         return self.adapters.commit(
             cycle,
             parent=parent.cycle if parent else None,
-            metrics=report.model_dump(mode="json", include=_KEPT) | {"left_out": self._left_out(run, cycle)},
+            metrics=report.model_dump(mode="json", include=_KEPT)
+            | {"left_out": self._left_out(run, cycle), "collapse": collapse},
         )
+
+    def _take_back(self, run: str, cycle: int) -> str | None:
+        """Roll back the adapter that wrote a cycle if the cycle collapsed; why, or ``None``."""
+        wrote = next(c for c in self.records.cycles(run) if c.n == cycle).adapter
+        reason = self.guard.collapsed(self.records, run, cycle) if self.guard and wrote else None
+        latest = self.adapters.latest()
+        # Only if it is still there: a tune that was interrupted after the roll-back comes here again.
+        if reason and latest is not None and latest.path == wrote:
+            self.adapters.rollback(latest.cycle - 1)
+        return reason
 
     def _left_out(self, run: str, up_to_cycle: int) -> int:
         return sum(self._beyond(pair) for pair in self.corpus.admitted(run, up_to_cycle))

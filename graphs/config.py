@@ -44,6 +44,16 @@ class StoppingRule(Settings):
     cycles: int = Field(default=3, ge=2, description="consecutive cycles that are looked at")
 
 
+class CollapseGuard(Settings):
+    """An adapter is taken back when what it writes is valid, or varied, far less often than cycle 1 was."""
+
+    enabled: bool = True
+    valid: float = Field(default=0.5, ge=0, le=1, description="least valid rate, as a share of cycle 1's")
+    distance: float = Field(
+        default=0.7, ge=0, le=1, description="least mean Jaccard distance of a cycle's texts, as a share of cycle 1's"
+    )
+
+
 class CampaignSettings(Settings):
     """What a campaign does in each cycle."""
 
@@ -56,6 +66,12 @@ class CampaignSettings(Settings):
     threshold: float | None = Field(
         default=None, ge=0, le=1, description="least metric for admission; null: the task's"
     )
+    threshold_share: float | None = Field(
+        default=None, gt=0, lt=1, description="take the threshold that at most this share of cycle 1 reaches"
+    )
+    admit: Literal["above", "all"] = Field(
+        default="above", description="what is admitted; all: the ablation with no threshold"
+    )
     exemplars: int = Field(default=0, ge=0, description="networks from the records shown to an instruct model")
     repair_tries: int = Field(default=2, ge=0, le=5)
     novelty: NoveltyMode = Field(
@@ -65,11 +81,14 @@ class CampaignSettings(Settings):
     tune: bool = Field(default=True, description="false: the no-iteration ablation")
     dynamic: DynamicSampling = DynamicSampling()
     stopping: StoppingRule = StoppingRule()
+    guard: CollapseGuard = CollapseGuard()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.style not in (ANY, *STYLES):
             raise ValueError(f"unknown style {self.style!r}; choose from {', '.join((ANY, *STYLES))}")
+        if self.threshold is not None and self.threshold_share is not None:
+            raise ValueError("set either threshold or threshold_share, not both")
         if self.min_params and self.max_params and self.min_params > self.max_params:
             raise ValueError(f"min_params {self.min_params:,} is above max_params {self.max_params:,}")
         return self

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 
 from langgraph.runtime import RunControl
 
+from ..agents.collapse import CollapseGuard
 from ..agents.designer import Designer
 from ..agents.evaluator import EvaluatorAgent
 from ..agents.grafter import Grafter
@@ -63,7 +64,9 @@ def open_services(
     tuned = settings.tune and model.tunable
     if tuned:
         check_tunable_here(tuning)
-    threshold = settings.threshold if settings.threshold is not None else task_info(settings.dataset).threshold
+    threshold = settings.threshold
+    if threshold is None and settings.threshold_share is None:
+        threshold = task_info(settings.dataset).threshold
     corpus = Corpus(records, ((p.header.render(), p.source) for p in packaged_corpus()))
     index = corpus.index(run, 0, home_folder("novelty") / "initial-corpus.npz")
     devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb)
@@ -92,6 +95,8 @@ def open_services(
                 novelty=settings.novelty,
                 limits_hash=key,
                 tracer=Tracer(sandbox, seen.task, graphs, config.sandbox.validation),
+                threshold_share=settings.threshold_share or 0.0,
+                admit_all=settings.admit == "all",
             ),
             learner=Learner(
                 model,
@@ -105,6 +110,7 @@ def open_services(
                 limits_hash=key,
                 enabled=tuned,
                 initial_adapter=config.model.adapter,
+                guard=CollapseGuard(settings.guard.valid, settings.guard.distance) if settings.guard.enabled else None,
             ),
             grafter=_grafter(config, records, agents[0], Grafting(sandbox, validator, seen.task, seen.limits), key),
             control=control or RunControl(),

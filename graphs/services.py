@@ -100,7 +100,7 @@ class Services(WritingServices):
                 campaign_id=run,
                 n=cycle,
                 adapter=str(adapter) if adapter else None,
-                threshold=self.evaluator.threshold,
+                threshold=self.evaluator.threshold_of(run),
             )
         )
 
@@ -161,11 +161,12 @@ class Services(WritingServices):
         """
         history = []
         seen: set[str] = set()
+        threshold = self.evaluator.threshold_of(run)
         for cycle in range(1, up_to + 1):
             decided = [a for a in self.records.admissions(run, cycle) if a.candidate_id not in seen]
             seen.update(a.candidate_id for a in decided)
             metrics = [a.metric for a in decided if a.metric is not None]
-            above = sum(m >= self.evaluator.threshold for m in metrics)
+            above = sum(threshold is not None and m >= threshold for m in metrics)
             mean = sum(metrics) / len(metrics) if metrics else 0.0
             history.append(CyclePoint(mean=mean, above=above, trained=len(metrics)))
         return history

@@ -143,3 +143,17 @@ def should_stop(
         for interval in intervals
         for share in shares
     )
+
+
+def threshold_for_share(metrics: Sequence[float], share: float) -> float:
+    """The least threshold that at most ``share`` of the networks reaches.
+
+    Of equal metrics all reach a threshold or none does, so fewer than that share may. With no metrics, or too few
+    for one to be let through, it lies just above the best (0 for none).
+    """
+    if not metrics:
+        return 0.0
+    ranked = sorted(metrics, reverse=True)
+    allowed = math.floor(share * len(ranked))
+    reached = [value for value in ranked[:allowed] if allowed == len(ranked) or value > ranked[allowed]]
+    return reached[-1] if reached else math.nextafter(ranked[0], math.inf)

@@ -166,6 +166,19 @@ def test_dynamic_sampling_goes_on_until_enough_are_found(script, records):
     assert admitted >= 4 or batches == 3
 
 
+def test_cycle_one_sets_the_threshold_which_all_may_pass(script, records):
+    share = ("campaign.threshold=null", "campaign.threshold_share=0.3", "campaign.admit=all")
+    config = settings(script, *share, "campaign.candidates=8", "campaign.repair_tries=0", "campaign.tune=false")
+    run("share", config, records)
+    first, second = records.cycles("share")
+    metrics = [a.metric for a in records.admissions("share", 1) if a.metric is not None]
+    assert first.threshold == second.threshold
+    assert first.threshold is not None
+    assert sum(m >= first.threshold for m in metrics) <= 0.3 * len(metrics)
+    assert all(a.admitted for a in records.admissions("share") if a.metric is not None)
+    assert any("is below the threshold" in a.reasons[-1] for a in records.admissions("share") if a.admitted)
+
+
 def test_a_finished_campaign_stays_finished(finished, script, records):
     before = records.generations("finished")
     again = run_campaign("finished", records, settings(script))

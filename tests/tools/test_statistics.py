@@ -13,6 +13,7 @@ from netwright.tools.statistics import (
     should_stop,
     summarise,
     t_interval,
+    threshold_for_share,
     wilson_interval,
 )
 from scipy import stats
@@ -120,3 +121,23 @@ def test_limits_can_be_set() -> None:
     run = [point(50, 90), point(50.8, 90)]
     assert should_stop(run, cycles=2, min_cycles=2)
     assert not should_stop(run, delta=0.005, cycles=2, min_cycles=2)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.floats(0.01, 0.99))
+def test_no_more_than_the_share_reaches_its_threshold(metrics: list[float], share: float) -> None:
+    threshold = threshold_for_share(metrics, share)
+    assert sum(m >= threshold for m in metrics) <= share * len(metrics)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "share", "expected"),
+    [
+        ([0.1, 0.5, 0.9, 0.7], 0.5, 0.7),
+        ([0.1, 0.7, 0.9, 0.7], 0.5, 0.9),
+        ([0.9, 0.9, 0.9, 0.1], 0.5, math.nextafter(0.9, 1)),
+        ([0.4], 0.05, math.nextafter(0.4, 1)),
+        ([], 0.05, 0.0),
+    ],
+)
+def test_the_threshold_is_the_least_that_keeps_the_share(metrics: list[float], share: float, expected: float) -> None:
+    assert threshold_for_share(metrics, share) == expected
