@@ -14,6 +14,7 @@ from ..memory.types import Request
 from ..tools.finetuning import Message, TuneConfig, TuneProgress, TuningPair, tune
 from ..tools.generators.headers import Header, bucket_of
 from .collapse import CollapseGuard
+from .models.batched import Style
 from .models.config import SMOLLM2
 from .models.factory import ChatModelHandle
 from .prompting import Prompt, chat_prompt, header_of
@@ -23,11 +24,11 @@ _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 _KEPT = {"steps", "pairs", "replay_pairs", "loss_first", "loss_last", "tokens", "seconds"}
 
 
-def tuning_defaults(model: ChatModelHandle) -> TuneConfig:
+def tuning_defaults(name: str, style: Style) -> TuneConfig:
     """How a model is tuned when the configuration does not say: small ones on the CPU, others as in the paper."""
-    if model.style == "completion":
+    if style == "completion":
         return TuneConfig.embedded()
-    return TuneConfig.smollm2() if model.name == SMOLLM2 else TuneConfig.paper_7b()
+    return TuneConfig.smollm2() if name == SMOLLM2 else TuneConfig.paper_7b()
 
 
 class Learner:

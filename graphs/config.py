@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -17,6 +17,9 @@ from ..sandbox import DockerOptions, Limits, backend_order
 from ..tools.devices import GPU_MEMORY_MB, TRAINING_MEMORY_MB, DeviceChoice
 from ..tools.finetuning import TuneConfig
 from ..tools.generators.headers import ANY, STYLES
+
+CONFIGS: Final = Path(__file__).resolve().parents[1] / "configs"
+"""Named configurations: ``--config paper-7b`` is the file of that name here."""
 
 BackendName = Literal["bubblewrap", "docker", "process"]
 
@@ -183,7 +186,7 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = (), base: d
     """Defaults, then a YAML file, then ``a.b.c=value`` overrides (values are YAML).
 
     Args:
-        path: YAML file with the tree of :class:`Config`; may be partial.
+        path: YAML file with the tree of :class:`Config`, may be partial; or the name of one in :data:`CONFIGS`.
         overrides: e.g. ``["campaign.tune=false", "budget.cycles=3"]``.
         base: a tree to start from instead of the defaults (a stored campaign's configuration).
 
@@ -193,9 +196,10 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = (), base: d
     tree: dict[str, Any] = dict(base or {})
     if path is not None:
         try:
-            read = yaml.safe_load(path.read_text(encoding="utf-8"))
+            read = yaml.safe_load(_file(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+            named = ", ".join(sorted(one.stem for one in CONFIGS.glob("*.yaml")))
+            raise ConfigError(f"cannot read the configuration {path}: {error} (by name there are: {named})") from error
         if read is not None and not isinstance(read, dict):
             raise ConfigError(f"{path}: expected a mapping at the top, got {type(read).__name__}")
         tree = _merge(tree, read or {})
@@ -206,6 +210,12 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = (), base: d
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"invalid configuration: {problems}") from error
+
+
+def _file(path: Path) -> Path:
+    """The file of a configuration that is given by path or by name."""
+    named = CONFIGS / f"{path.name}.yaml"
+    return named if len(path.parts) == 1 and not path.exists() and named.is_file() else path
 
 
 def _override(item: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def open_services(
     seen = seen_request(request, chosen)
     _same_model(records.get_campaign(run), config)
     model = open_chat_model(config.model)
-    tuning = config.tuning or tuning_defaults(model)
+    tuning = config.tuning or tuning_defaults(model.name, model.style)
     tuned = settings.tune and model.tunable
     if tuned:
         check_tunable_here(tuning)

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("agents", "graphs", "interfaces", "memory", "sandbox", "tools")
 # Folders of the repository that hold files which the package reads: each of these files must be installed.
-WITH_DATA = (*ROOMS, "assets")
+WITH_DATA = (*ROOMS, "assets", "configs")
 
 
 def setuptools_table() -> dict[str, Any]:

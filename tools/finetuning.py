@@ -125,7 +125,7 @@ def check_tunable_here(config: TuneConfig) -> None:
     """
     if config.optimizer == "paged_adamw_8bit" and find_spec("bitsandbytes") is None:
         raise ImportError(
-            "the optimizer paged_adamw_8bit needs bitsandbytes: pip install bitsandbytes, "
+            "the optimizer paged_adamw_8bit needs bitsandbytes: pip install 'netwright[gpu]', "
             "or name another tuning, e.g. --set tuning.epochs=5 --set tuning.optimizer=adamw_torch"
         )
     if config.precision == "bf16" and not _native_bf16(config.device):

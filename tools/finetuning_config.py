@@ -28,7 +28,7 @@ class LoraSettings(BaseModel):
 
 
 class TuneConfig(BaseModel):
-    """How one tune is done. Exactly one of ``steps`` and ``epochs`` is set.
+    """How one tune is done, for so many ``steps`` or ``epochs``; with both, the shorter of the two.
 
     Attributes:
         batch: pairs of one forward pass; one optimizer step takes ``batch * accumulation`` pairs.
@@ -62,8 +62,8 @@ class TuneConfig(BaseModel):
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError(f"set either steps or epochs, not {'both' if self.steps else 'neither'}")
+        if self.steps is None and self.epochs is None:
+            raise ValueError("set steps or epochs, or both: then the shorter counts")
         if self.replay >= self.batch * self.accumulation:
             step = self.batch * self.accumulation
             raise ValueError(f"replay={self.replay} leaves no room for admitted pairs in a step of {step}")
@@ -125,10 +125,11 @@ class TuneConfig(BaseModel):
 
     def planned_steps(self, pairs: int) -> int:
         """Optimizer steps for a corpus of ``pairs`` pairs."""
-        if self.steps is not None:
+        if self.epochs is None:
+            assert self.steps is not None
             return self.steps
-        assert self.epochs is not None
-        return max(1, math.ceil(self.epochs * pairs / (self.batch * self.accumulation - self.replay)))
+        whole = max(1, math.ceil(self.epochs * pairs / (self.batch * self.accumulation - self.replay)))
+        return whole if self.steps is None else min(self.steps, whole)
 
 
 class TuneProgress(BaseModel):

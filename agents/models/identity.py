@@ -8,8 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from ...memory.home import home_folder
 from .config import NANO, SCRIPTED, SMOLLM2, ModelConfig
 from .factory import NANO_FOLDER, hub_folder
+from .smollm2 import FOLDER as SMOLLM2_FOLDER
 from .smollm2 import SHA256 as SMOLLM2_SHA256
 
 NOT_HERE = "not on this machine"
@@ -36,7 +38,7 @@ def model_identity(config: ModelConfig) -> str:
     if config.name == SMOLLM2 and config.path is None:
         # Its folder is made from these very weights, and only from them, when the model is first opened.
         return _of_digests([("gguf", SMOLLM2_SHA256), *_digests(_adapter(config))])
-    folder = _folder(config)
+    folder = local_folder(config)
     if folder is None:
         return config.name
     weights = _matching(folder, _MODEL_FILES)
@@ -45,12 +47,16 @@ def model_identity(config: ModelConfig) -> str:
     return _of_files([*weights, *_adapter(config)])
 
 
-def _folder(config: ModelConfig) -> Path | None:
-    """Where a local model lies or would lie; ``None`` for a hosted one."""
+def local_folder(config: ModelConfig) -> Path | None:
+    """Where a local model lies or would lie once it is fetched; ``None`` for a served or hosted one."""
+    if config.base_url is not None:
+        return None
     if config.path is not None:
         return config.path
     if config.name == NANO:
         return NANO_FOLDER
+    if config.name == SMOLLM2:
+        return home_folder("models") / SMOLLM2_FOLDER
     return hub_folder(config.name) if "/" in config.name and ":" not in config.name else None
 
 

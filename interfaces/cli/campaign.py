@@ -15,6 +15,7 @@ from ...memory.records import Records
 from ...memory.rows import Campaign
 from .console import JsonFlag, fail, guarded, out, print_json
 from .driving import drive, fetch, resumed_settings, summary
+from .planning import print_plan
 
 app = typer.Typer(no_args_is_help=True, help="Cycles of designing, training, admitting and tuning.")
 
@@ -29,7 +30,8 @@ BudgetOption = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Another budget, e.g. --set budget.cycles=12."),
 ]
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="YAML file with any part of the configuration.")
+    Path | None,
+    typer.Option("--config", "-c", help="YAML file with any part of the configuration, or a name such as paper-7b."),
 ]
 RunArgument = Annotated[str | None, typer.Argument(help="The campaign's id; default: the newest one.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No live progress.")]
@@ -72,6 +74,19 @@ def run(
         if stored is None:
             register_campaign(settings, name, records)
         drive(name, records, settings, quiet=quiet, as_json=as_json)
+
+
+@app.command(
+    epilog="Examples:  netwright campaign plan -c paper-7b  |  netwright campaign plan --set campaign.candidates=200 --json"
+)
+@guarded
+def plan(config: ConfigOption = None, overrides: SetOption = None, as_json: JsonFlag = False) -> None:
+    """Say what a campaign would do, how much memory its model takes and what is missing here; runs nothing."""
+    from ...graphs.config import load_config
+    from ...graphs.plan import plan_campaign
+
+    found = plan_campaign(load_config(config, overrides or ()), source=str(config or "FILE"))
+    print_json(found.model_dump(mode="json")) if as_json else print_plan(found)
 
 
 @app.command(epilog="Examples:  netwright campaign resume  |  netwright campaign resume night-1 --set budget.cycles=12")

@@ -1,0 +1,46 @@
+"""The dry run: what a campaign would do, take and lack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from netwright.graphs.config import CONFIGS, ConfigError, load_config
+from netwright.graphs.plan import plan_campaign
+from netwright.interfaces.cli.planning import print_plan
+
+
+def test_the_papers_configuration_is_planned_without_its_weights() -> None:
+    plan = plan_campaign(load_config(Path("paper-7b")), source="paper-7b")
+    assert plan.footprint is not None
+    assert plan.footprint.parameters > 6e9
+    assert plan.cycles == 22
+    assert plan.answer_tokens == 100 * 2048
+    assert any("model.allow_download=true" in reason for reason in plan.missing)
+    assert plan.commands[0] == "pip install 'netwright[gpu]'"
+    assert "-c paper-7b" in plan.commands[1]
+    assert "--set model.allow_download=true" in plan.commands[1]
+
+
+def test_the_embedded_model_lacks_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = plan_campaign(load_config(overrides=["campaign.threshold_share=0.05"]))
+    assert plan.missing == ()
+    assert plan.threshold == "what at most 5% of cycle 1 reaches"
+    assert plan.footprint is not None
+    assert plan.footprint.tuning < 1
+    print_plan(plan)
+    assert "memory to tune" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("override", ["campaign.tune=false", "model.base_url=http://127.0.0.1:1/v1"])
+def test_a_model_that_stays_as_it_is_takes_no_memory_to_tune(override: str) -> None:
+    plan = plan_campaign(load_config(overrides=[override]))
+    assert plan.tuning is None
+    assert plan.footprint is None
+
+
+def test_an_unknown_name_tells_the_known_ones() -> None:
+    names = [path.stem for path in CONFIGS.glob("*.yaml")]
+    assert "paper-7b" in names
+    with pytest.raises(ConfigError, match="paper-7b"):
+        load_config(Path("paper-8b"))
