@@ -96,7 +96,9 @@ def _footprint(config: Config, tuning: TuneConfig | None, answer: int, missing: 
         missing.append(str(error))
         return None
     # A model in this process answers a chunk of prompts at a time, as one batch.
-    return footprint(shape, tuning, answer_tokens=PROMPT_TOKENS + answer, parallel=min(CHUNK, config.campaign.candidates))
+    return footprint(
+        shape, tuning, answer_tokens=PROMPT_TOKENS + answer, parallel=min(CHUNK, config.campaign.candidates)
+    )
 
 
 def _threshold(config: Config) -> str:

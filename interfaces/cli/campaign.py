@@ -77,7 +77,7 @@ def run(
 
 
 @app.command(
-    epilog="Examples:  netwright campaign plan -c paper-7b  |  netwright campaign plan --set campaign.candidates=200 --json"
+    epilog="Examples:  netwright campaign plan -c paper-7b  |  netwright campaign plan --set campaign.seed=3 --json"
 )
 @guarded
 def plan(config: ConfigOption = None, overrides: SetOption = None, as_json: JsonFlag = False) -> None:

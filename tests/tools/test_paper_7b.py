@@ -53,7 +53,8 @@ def test_every_object_is_built_and_takes_its_steps(tiny: Path, tmp_path: Path) -
         before = {name: p.detach().clone() for name, p in trainer.model.named_parameters() if p.requires_grad}
         trainer.train()
     args = trainer.args
-    assert (args.optim, args.lr_scheduler_type, args.warmup_steps, args.bf16) == ("paged_adamw_8bit", "cosine", 20, True)
+    assert (args.optim, args.lr_scheduler_type) == ("paged_adamw_8bit", "cosine")
+    assert (args.warmup_steps, args.bf16) == (20, True)
     assert (args.per_device_train_batch_size, args.gradient_accumulation_steps) == (1, 4)
     assert args.gradient_checkpointing
     assert type(trainer.optimizer.optimizer).__module__.startswith("bitsandbytes")
