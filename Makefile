@@ -12,6 +12,8 @@ PYTEST := $(PY) -m pytest -q
 # The environment is up to date when it holds a stamp named by the lock and the project file.
 KEY := $(shell cat constraints.txt pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(KEY)
+# Processes that run tests side by side; a file's tests stay together, because they share what is costly to make.
+CORES ?= 2
 CONFIG ?= examples/digits-demo.yaml
 
 .PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-fuzz bench-corpus bench-evaluator bench-validation bench-blocks bench-blocks-forward bench-dedup bench-records bench-retrieval lint format docs lock clean
@@ -58,8 +60,8 @@ demo-rag: setup ## mine blocks of torchvision and graft them into networks for d
 	$(VENV)/bin/netwright blocks mine torchvision --validate
 	$(VENV)/bin/netwright campaign run --config examples/rag-demo.yaml
 
-test: setup ## the tests (without the slow, kill and wheel ones)
-	$(PYTEST)
+test: setup ## the tests (without the slow, kill and wheel ones), on two cores
+	$(PYTEST) -n $(CORES) --dist loadfile
 
 test-slow: setup ## tests that take minutes
 	$(PYTEST) -m slow --timeout 3600

@@ -39,6 +39,7 @@ class Learner:
         initial_adapter: adapter that the first cycle samples from and tuning starts with; none: the base model.
         enabled: ``False`` is the no-iteration ablation: the corpus grows, the model stays as it is.
         guard: takes an adapter back whose cycle collapsed; without it every adapter stays.
+        least_pairs: of a tune; the best networks below the threshold make up what is missing.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Learner:
         initial_adapter: Path | None = None,
         progress: Callable[[TuneProgress], None] | None = None,
         guard: CollapseGuard | None = None,
+        least_pairs: int = 0,
     ) -> None:
         self.model = model
         self.records = records
@@ -71,6 +73,7 @@ class Learner:
         self.initial_adapter = initial_adapter
         self.progress = progress
         self.guard = guard
+        self.least_pairs = least_pairs
 
     def newest(self) -> Path | None:
         """Folder of the campaign's newest active adapter; the initial one, if any, before the first tune."""
@@ -83,8 +86,14 @@ class Learner:
             self.model.use_adapter(adapter)
 
     def pairs(self, run: str, up_to_cycle: int) -> list[TuningPair]:
-        """Prompt–code pairs of everything admitted so far that the model can learn, in the order of admission."""
+        """Prompt–code pairs of everything admitted so far that the model can learn, in the order of admission.
+
+        While they are fewer than ``least_pairs``, the best of what was not admitted fills up.
+        """
         admitted = [pair for pair in self.corpus.admitted(run, up_to_cycle) if not self._beyond(pair)]
+        if len(admitted) < self.least_pairs:
+            others = [pair for pair in self.corpus.runners_up(run, up_to_cycle) if not self._beyond(pair)]
+            admitted += others[: self.least_pairs - len(admitted)]
         verdicts = self.records.get_verdicts(
             (pair.candidate_id for pair in admitted), self.request.task.id, self.limits_hash
         )

@@ -82,6 +82,9 @@ class CampaignSettings(Settings):
         description="new by text and computation graph, by text alone (lexical), or all are (none)",
     )
     tune: bool = Field(default=True, description="false: the no-iteration ablation")
+    least_pairs: int = Field(
+        default=0, ge=0, description="pairs of a tune; while fewer are admitted, the best below the threshold fill up"
+    )
     dynamic: DynamicSampling = DynamicSampling()
     stopping: StoppingRule = StoppingRule()
     guard: CollapseGuard = CollapseGuard()

@@ -111,6 +111,7 @@ def open_services(
                 enabled=tuned,
                 initial_adapter=config.model.adapter,
                 guard=CollapseGuard(settings.guard.valid, settings.guard.distance) if settings.guard.enabled else None,
+                least_pairs=settings.least_pairs,
             ),
             grafter=_grafter(config, records, agents[0], Grafting(sandbox, validator, seen.task, seen.limits), key),
             control=control or RunControl(),

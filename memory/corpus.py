@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .novelty import NoveltyIndex
 from .records import Records
-from .rows import Generation
+from .rows import Admission, Generation
 from .signatures import SignatureCache
 from .types import Frozen, candidate_id
 
@@ -51,10 +51,20 @@ class Corpus:
 
     def admitted(self, campaign_id: str, up_to_cycle: int | None = None) -> list[Pair]:
         """What a campaign admitted up to and including a cycle, by cycle and slot, each candidate once."""
+        decided = (one for one in self._records.admissions(campaign_id) if one.admitted)
+        return self._pairs(campaign_id, decided, up_to_cycle)
+
+    def runners_up(self, campaign_id: str, up_to_cycle: int | None = None) -> list[Pair]:
+        """What was trained and not admitted up to and including a cycle, best first, each candidate once."""
+        decided = (one for one in self._records.admissions(campaign_id) if not one.admitted and one.metric is not None)
+        found = self._pairs(campaign_id, decided, up_to_cycle)
+        return sorted(found, key=lambda pair: -(pair.metric or 0.0))  # stable: equals stay in the order of writing
+
+    def _pairs(self, campaign_id: str, decided: Iterable[Admission], up_to_cycle: int | None) -> list[Pair]:
         metrics = {
             (one.cycle, one.candidate_id): one.metric
-            for one in self._records.admissions(campaign_id)
-            if one.admitted and (up_to_cycle is None or one.cycle <= up_to_cycle)
+            for one in decided
+            if up_to_cycle is None or one.cycle <= up_to_cycle
         }
         wrote: dict[str, Generation] = {}
         for generation in self._records.generations(campaign_id):

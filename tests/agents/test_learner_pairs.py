@@ -1,0 +1,62 @@
+"""What a tune is given: the admitted networks, and the best of the others while those are few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from netwright.agents.learner import Learner
+from netwright.agents.models import ModelConfig
+from netwright.agents.models.factory import open_chat_model
+from netwright.memory.adapters import AdapterStore
+from netwright.memory.corpus import Corpus
+from netwright.memory.records import Records
+from netwright.memory.rows import Admission, Campaign, Cycle, Generation
+from netwright.memory.types import Candidate, Request
+from netwright.tools.finetuning import TuneConfig
+from netwright.tools.protocols import protocol
+from netwright.tools.tasks import task
+
+TASK, PROTOCOL = task("digits"), protocol("digits-1ep")
+HEADER = "[human]\n# task=img-classification in=1x8x8 out=10 params=any style=any"
+# By cycle: what each network reached, and whether it was admitted; None is a failed trial.
+REACHED: dict[int, list[tuple[float | None, bool]]] = {
+    1: [(0.2, False), (0.9, True), (0.7, False), (None, False)],
+    2: [(0.8, False), (0.95, True), (0.7, False)],
+}
+
+
+@pytest.fixture
+def records() -> Iterator[Records]:
+    with Records() as made:
+        made.add_task(TASK)
+        made.add_protocol(PROTOCOL)
+        made.create_campaign(Campaign(id="c", task_id=TASK.id, protocol_hash=PROTOCOL.hash))
+        for cycle, networks in REACHED.items():
+            made.put_cycle(Cycle(campaign_id="c", n=cycle, threshold=0.85))
+            for slot, (metric, admitted) in enumerate(networks):
+                source = f"class Net: reached = {metric}, {cycle}, {slot}"
+                key = made.add_candidate(Candidate(source=source))
+                made.put_generation(Generation(campaign_id="c", cycle=cycle, slot=slot, raw_candidate_id=key,
+                                               candidate_id=key, valid_by="generation", prompt=HEADER))  # fmt: skip
+                made.put_admission(Admission(campaign_id="c", cycle=cycle, candidate_id=key, admitted=admitted,
+                                             reasons=(), metric=metric))  # fmt: skip
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("least", "cycle", "scores"),
+    [
+        (0, 2, [0.9, 0.95]),
+        (1, 2, [0.9, 0.95]),
+        (2, 1, [0.9, 0.7]),
+        (4, 2, [0.9, 0.95, 0.8, 0.7]),
+        (9, 2, [0.9, 0.95, 0.8, 0.7, 0.7, 0.2]),
+    ],
+)
+def test_the_best_below_the_threshold_fill_up(records: Records, least: int, cycle: int, scores: list[float]) -> None:
+    learner = Learner(
+        open_chat_model(ModelConfig()), records, AdapterStore(records, "c"), Corpus(records), Request(task=TASK), [],
+        TuneConfig.embedded(), seed=0, limits_hash="", least_pairs=least,
+    )  # fmt: skip
+    assert [pair.score for pair in learner.pairs("c", cycle)] == scores
