@@ -134,7 +134,8 @@ def _mining_text(document: dict[str, Any]) -> str:
 
 
 def _stages_text(found: dict[str, Any]) -> str:
-    shown = [stage for stage in BLOCK_STAGES if stage != "extract"]
+    # Stages that this run did not try are left out.
+    shown = [stage for stage, count in found["passed"].items() if count]
     lines = [
         f"| blocks | {' | '.join(shown)} |",
         f"|---|{'---|' * len(shown)}",
@@ -142,11 +143,10 @@ def _stages_text(found: dict[str, Any]) -> str:
         *(_row(name, counts, shown) for name, counts in found["by_package"].items()),
         *(_row(name, counts, shown) for name, counts in found["by_category"].items() if counts["parse"]),
         "",
-        f"{_percent(found['stand_alone'])} of all blocks stand alone (stage *names*). The others:",
-        "",
-        "| stage | reason | blocks | for example |",
-        "|---|---|---|---|",
+        f"{_percent(found['stand_alone'])} of all blocks stand alone (stage *names*).",
     ]
+    if found["reasons"]:
+        lines += ["", "The others:", "", "| stage | reason | blocks | for example |", "|---|---|---|---|"]
     for row in found["reasons"][:_SHOWN_REASONS]:
         why = row["reason"].replace("|", "\\|")
         lines.append(f"| {row['stage']} | {why} | {row['blocks']} | `{row['examples'][0]}` |")
