@@ -123,6 +123,13 @@ def test_streaming_and_ids(store: BlockStore) -> None:
     assert len(store) == 205
 
 
+def test_discarded_blocks_are_gone_and_unknown_ids_are_no_error(store: BlockStore) -> None:
+    kept, gone = store.put_blocks([block("pkg.a.A"), block("pkg.a.B")])
+    store.discard([gone, gone, "0" * 16])
+    assert store.ids() == {kept: "pkg.a.A"}
+    assert store.get(gone) is None
+
+
 def test_threads_and_a_second_opening_write_at_once(tmp_path: Path) -> None:
     first, second = BlockStore(tmp_path / "b.db"), BlockStore(tmp_path / "b.db")
     errors: list[BaseException] = []

@@ -66,13 +66,26 @@ class TestSetting:
     def test_the_named_precision_has_no_way_back(self) -> None:
         assert [one.precision for one in setting.settings("bf16", "cpu", nn.Linear(3, 8))] == ["bf16"]
 
-    def test_outputs_are_fp32(self) -> None:
+    def test_outputs_are_fp32(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.Tensor, "view", torch.Tensor.view)  # brought back at the end
         net = setting.apply(setting.Setting("cpu", "bf16", "channels_last"), nn.Conv2d(3, 8, 3))
         out = net(torch.randn(2, 3, 8, 8))
         assert out.dtype == torch.float32
         # The values were rounded to bf16 on their way: eight bits of mantissa.
         assert torch.equal(out, out.bfloat16().float())
         assert net.weight.dtype == torch.float32
+
+    def test_views_of_channels_last_are_copied_and_others_are_as_before(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.Tensor, "view", torch.Tensor.view)
+        setting.apply(setting.Setting("cpu", "fp32", "channels_last"), nn.Conv2d(3, 8, 3))
+        plain = torch.arange(24.0).reshape(1, 2, 3, 4)
+        last = plain.to(memory_format=torch.channels_last)
+        assert torch.equal(last.view(1, -1), plain.flatten(1))
+        assert torch.equal(last.view(size=(2, 12)), plain.reshape(2, 12))
+        assert plain.view(dtype=torch.int32).dtype == torch.int32
+        assert plain.view(24).data_ptr() == plain.data_ptr()
+        with pytest.raises(RuntimeError, match="invalid"):
+            last.view(5, 5)
 
 
 def test_the_precision_is_in_the_trial_and_gives_the_same_score_twice(digits_sandbox: Sandbox) -> None:

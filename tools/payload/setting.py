@@ -120,11 +120,11 @@ def _let_views_copy() -> None:
     if getattr(plain, "copies", False):
         return
 
-    def view(self: torch.Tensor, *shape: Any) -> torch.Tensor:
+    def view(self: torch.Tensor, *shape: Any, **named: Any) -> torch.Tensor:
         try:
-            return plain(self, *shape)
+            return plain(self, *shape, **named)
         except RuntimeError:
-            return self.contiguous().view(*shape) if not self.is_contiguous() else plain(self, *shape)
+            return plain(self if self.is_contiguous() else self.contiguous(), *shape, **named)
 
     view.copies = True  # type: ignore[attr-defined]
     torch.Tensor.view = view  # type: ignore[method-assign, assignment]
