@@ -16,7 +16,7 @@ STAMP := $(VENV)/.installed-$(KEY)
 CORES ?= 2
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-fuzz bench-corpus bench-evaluator bench-validation bench-blocks bench-blocks-forward bench-dedup bench-records bench-retrieval lint format docs lock clean
+.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-vllm test-fuzz bench-corpus bench-evaluator bench-predictor bench-validation bench-blocks bench-blocks-forward bench-dedup bench-grpo bench-records bench-retrieval bench-repair lint format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -80,6 +80,11 @@ test-postgres: setup ## the records on a PostgreSQL server of their own (install
 	@started=$$(tests/start_postgres.sh start); trap "tests/start_postgres.sh stop $${started% *}" EXIT; \
 	NETWRIGHT_TEST_POSTGRES=$${started#* } $(PYTEST) -m postgres --timeout 900
 
+test-vllm: setup ## the embedded model served by vLLM: makes its environment where absent, a campaign through it, its speed
+	$(VENV)/bin/netwright serve-model --prepare
+	$(PYTEST) -m vllm -s --timeout 1800
+	$(PY) benchmarks/serving.py
+
 test-fuzz: setup ## ten thousand hostile inputs through validate: a verdict for each, nothing left behind
 	$(PYTEST) -m fuzz -s --timeout 3600
 
@@ -101,11 +106,20 @@ bench-blocks-forward: setup ## the same, with every block built and run where th
 bench-dedup: setup ## near-duplicates among 3,000 and 30,000 networks: speed, memory, recall and precision
 	$(PY) benchmarks/dedup.py
 
+bench-grpo: setup ## reinforcement of the embedded model on held-out skeletons, before, after and beside plain sampling (40 min)
+	$(PY) benchmarks/grpo.py
+
 bench-records: setup ## 750,000 scores of 14,000 networks on SQLite and PostgreSQL: inserts, queries, size
 	$(PY) benchmarks/records_scale.py
 
+bench-predictor: setup ## rank correlation of predictions on held-out networks of the records (CAMPAIGN="night-1 …": of these)
+	$(PY) benchmarks/predictor.py $(if $(CAMPAIGN),--campaign $(CAMPAIGN))
+
 bench-retrieval: bench-blocks ## 60 queries over the blocks of bench-blocks: hit@5 of the hybrid ranking against its halves
 	$(PY) benchmarks/retrieval.py --store build/bench-blocks/home/blocks/blocks.db
+
+bench-repair: setup ## 100 broken programs of the embedded model: how many are repaired, with hints and without?
+	$(PY) benchmarks/repair.py
 
 lint: setup ## ruff and mypy
 	$(PY) -m ruff check .

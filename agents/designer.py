@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..memory.records import Records
 from ..memory.rows import Generation
 from ..memory.types import Request
 from .models.factory import ChatModelHandle
-from .prompting import Prompt, chat_prompt, completion_prompt
+from .prompting import Prompt, chat_prompt, completion_prompt, delta_prompt
 from .retriever import Retriever, Shown
 from .seeds import derive_seed
 
@@ -27,6 +27,15 @@ class Answer:
     tokens_in: int
     tokens_out: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one slot is asked: ``parent`` is the id of the network that the answer is to change."""
+
+    prompt: Prompt
+    shown: Shown = field(default_factory=Shown)
+    parent: str | None = None
 
 
 def ask(model: ChatModelHandle, prompts: Sequence[Prompt], seed: int) -> list[Answer]:
@@ -54,6 +63,8 @@ class Designer:
         style: architecture style asked of a completion model; ``any`` leaves it to the model.
         retriever: of the networks and blocks that an instruct model is shown.
         grafts: slots at the end of each batch that are left to the grafter.
+        delta: an instruct model is shown a network of the records and answers with what it changes; where there is
+            none yet, with a whole file.
     """
 
     def __init__(
@@ -68,6 +79,7 @@ class Designer:
         retriever: Retriever,
         grafts: int = 0,
         most: int | None = None,
+        delta: bool = False,
     ) -> None:
         self.model = model
         self.records = records
@@ -78,6 +90,7 @@ class Designer:
         self.most = most
         self.retriever = retriever
         self.grafts = grafts
+        self.delta = delta
 
     def slots(self, run: str, cycle: int, batch: int) -> range:
         """The slots of a batch; fewer than ``size`` when the candidate budget ends within it."""
@@ -107,28 +120,33 @@ class Designer:
                 continue
             seed = derive_seed(self.seed, "write", cycle, start)
             written = [self._prompt(cycle, slot) for slot in chunk]
-            answers = ask(self.model, [prompt for prompt, _ in written], seed)
+            answers = ask(self.model, [one.prompt for one in written], seed)
             rows = [
                 Generation(
                     campaign_id=run,
                     cycle=cycle,
                     slot=slot,
                     seed=seed,
-                    prompt=prompt.text,
+                    prompt=asked.prompt.text,
                     answer=answer.text,
                     tokens_in=answer.tokens_in,
                     tokens_out=answer.tokens_out,
                     seconds=answer.seconds,
-                    exemplars=tuple(one.candidate_id for one in shown.exemplars),
-                    blocks=tuple(one.id for one in shown.blocks),
+                    exemplars=tuple(one.candidate_id for one in asked.shown.exemplars),
+                    blocks=tuple(one.id for one in asked.shown.blocks),
+                    parent=asked.parent,
                 )
-                for slot, (prompt, shown), answer in zip(chunk, written, answers, strict=True)
+                for slot, asked, answer in zip(chunk, written, answers, strict=True)
             ]
             self.records.put_generations(rows)
 
-    def _prompt(self, cycle: int, slot: int) -> tuple[Prompt, Shown]:
+    def _prompt(self, cycle: int, slot: int) -> Asked:
         rng = random.Random(derive_seed(self.seed, "prompt", cycle, slot))
         if self.model.style == "completion":
-            return completion_prompt(self.request, rng, self.style), Shown()
-        shown = self.retriever.shown(self.request, rng)
-        return chat_prompt(self.request, shown.exemplars, shown.blocks), shown
+            return Asked(completion_prompt(self.request, rng, self.style))
+        parent = self.retriever.parent(rng) if self.delta else None
+        shown = self.retriever.shown(self.request, rng, parent)
+        if parent is None:
+            return Asked(chat_prompt(self.request, shown.exemplars, shown.blocks), shown)
+        prompt = delta_prompt(self.request, parent, shown.exemplars, shown.blocks)
+        return Asked(prompt, shown, parent.candidate_id)

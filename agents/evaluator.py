@@ -122,7 +122,8 @@ class EvaluatorAgent:
 
         Candidates that a finished rung stopped are written down as pruned first.
         """
-        novel = self.novel(run, cycle)
+        passed_over = {one.candidate_id for one in self.records.predictions(run, cycle) if not one.kept}
+        novel = [g for g in self.novel(run, cycle) if g.candidate_id not in passed_over]
         first = {g.candidate_id: g.slot for g in reversed(novel) if g.candidate_id}
         ids = sorted(first, key=first.__getitem__)
         due = next_round(ids, self.protocol, lambda rung: self.records.get_trials(ids, self.task.id, rung.hash))

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..memory.adapters import AdapterStore
 from ..memory.corpus import Corpus, Pair
 from ..memory.records import Records
 from ..memory.rows import Adapter
 from ..memory.types import Request
-from ..tools.finetuning import Message, TuneConfig, TuneProgress, TuningPair, tune
+from ..tools.finetuning import Message, TuneConfig, TuneProgress, TuneReport, TuningPair, tune
 from ..tools.generators.headers import Header, bucket_of
+from ..tools.grpo_config import GrpoReport
 from .collapse import CollapseGuard
 from .models.batched import Style
 from .models.config import SMOLLM2
 from .models.factory import ChatModelHandle
 from .prompting import Prompt, chat_prompt, header_of
+from .reinforcer import Reinforcer
 from .seeds import derive_seed
 
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
+_KEPT_OF_GRPO = {"tasks", "networks", "tokens", "reward_first", "reward_last", "valid_first", "valid_last", "seconds"}
 _KEPT = {"steps", "pairs", "replay_pairs", "loss_first", "loss_last", "tokens", "seconds"}
 
 
@@ -40,6 +45,8 @@ class Learner:
         enabled: ``False`` is the no-iteration ablation: the corpus grows, the model stays as it is.
         guard: takes an adapter back whose cycle collapsed; without it every adapter stays.
         least_pairs: of a tune; the best networks below the threshold make up what is missing.
+        reinforcer: trains by GRPO in the cycles where ``improvement`` names it.
+        improvement: what a cycle does, in order: ``sft``, ``grpo`` or both.
     """
 
     def __init__(
@@ -59,6 +66,8 @@ class Learner:
         progress: Callable[[TuneProgress], None] | None = None,
         guard: CollapseGuard | None = None,
         least_pairs: int = 0,
+        reinforcer: Reinforcer | None = None,
+        improvement: Callable[[int], Sequence[str]] = lambda cycle: ("sft",),
     ) -> None:
         self.model = model
         self.records = records
@@ -74,6 +83,8 @@ class Learner:
         self.progress = progress
         self.guard = guard
         self.least_pairs = least_pairs
+        self.reinforcer = reinforcer
+        self.improvement = improvement
 
     def newest(self) -> Path | None:
         """Folder of the campaign's newest active adapter; the initial one, if any, before the first tune."""
@@ -111,6 +122,9 @@ class Learner:
         An adapter that is recorded already is not tuned again; an interrupted tune starts over from the
         same inputs and seed, and so ends in the same weights. If what the cycle wrote is a collapse, the adapter that
         wrote it is taken back first, and tuning goes on from the one before.
+
+        Raises:
+            Stopped: the reinforcer was asked to stop; what it scored is on record, and the tune starts over later.
         """
         if not self.enabled or self.model.base_folder is None:
             return None
@@ -119,24 +133,44 @@ class Learner:
             return stored
         collapse = self._take_back(run, cycle)
         pairs = self.pairs(run, cycle)
-        if not pairs:
+        steps = [step for step in self.improvement(cycle) if pairs or step == "grpo"]
+        if not steps:
             return None
         parent = self.adapters.latest()
-        report = tune(
+        start = Path(parent.path) if parent else self.initial_adapter
+        metrics: dict[str, Any] = {"pairs": len(pairs)}
+        for step in steps[:-1]:
+            known = self.adapters.staged(
+                cycle,
+                f"{step}-from-{parent.cycle if parent else 0:03d}",
+                partial(self._improve, step, pairs, cycle, start),
+            )
+            metrics |= _metrics_in(known)
+            start = known
+        folder = self.adapters.begin(cycle)
+        self._improve(steps[-1], pairs, cycle, start, folder)
+        metrics |= _metrics_in(folder)
+        if "grpo" in metrics:
+            self.records.spend(run, f"{cycle}/grpo", tokens=metrics["grpo"]["tokens"])
+        metrics |= {"left_out": self._left_out(run, cycle), "collapse": collapse}
+        return self.adapters.commit(cycle, parent=parent.cycle if parent else None, metrics=metrics)
+
+    def _improve(self, step: str, pairs: list[TuningPair], cycle: int, start: Path | None, folder: Path) -> None:
+        """Train an adapter into an empty folder, by one way of training, from the adapter ``start``."""
+        assert self.model.base_folder is not None
+        if step == "grpo":
+            assert self.reinforcer is not None, "the improvement of a cycle names grpo, but there is no reinforcer"
+            self.reinforcer.train(pairs, self.replay, cycle, folder, start)
+            return
+        tune(
             self.model.base_folder,
             pairs,
             self.replay,
-            self.adapters.begin(cycle),
+            folder,
             config=self.config,
             seed=derive_seed(self.seed, "tune", cycle),
-            start_adapter=Path(parent.path) if parent else self.initial_adapter,
+            start_adapter=start,
             progress=self.progress,
-        )
-        return self.adapters.commit(
-            cycle,
-            parent=parent.cycle if parent else None,
-            metrics=report.model_dump(mode="json", include=_KEPT)
-            | {"left_out": self._left_out(run, cycle), "collapse": collapse},
         )
 
     def _take_back(self, run: str, cycle: int) -> str | None:
@@ -164,6 +198,19 @@ class Learner:
                 header = dataclasses.replace(header, bucket=bucket_of(params))
             return (Message(role="user", content=header.render()),)
         return tuning_turns(chat_prompt(self.request))
+
+
+def _metrics_in(folder: Path) -> dict[str, Any]:
+    """What the record of an adapter keeps of the reports that its training left beside it."""
+    kept: dict[str, Any] = {}
+    if (folder / "tune.json").is_file():
+        kept |= TuneReport.model_validate_json((folder / "tune.json").read_bytes()).model_dump(
+            mode="json", include=_KEPT
+        )
+    if (folder / "grpo.json").is_file():
+        report = GrpoReport.model_validate_json((folder / "grpo.json").read_bytes())
+        kept["grpo"] = report.model_dump(mode="json", include=_KEPT_OF_GRPO) | {"steps": len(report.steps)}
+    return kept
 
 
 def tuning_turns(prompt: Prompt) -> tuple[Message, ...]:

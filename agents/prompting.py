@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
@@ -18,6 +19,9 @@ from ..memory.block_types import Block
 from ..memory.types import Request, Verdict
 from ..tools.generators.headers import BUCKETS, Header, buckets_under
 from ..tools.requests import wished_style
+
+SHOWN_ANSWER: Final = 4_000
+"""Characters of an answer that could not be applied which its writer is shown again."""
 
 
 @dataclass(frozen=True)
@@ -109,18 +113,58 @@ def chat_prompt(request: Request, exemplars: Sequence[Exemplar] = (), blocks: Se
     return Prompt((SystemMessage(prompt_text("designer_system").strip()), HumanMessage(user.strip())))
 
 
-def chat_repair_prompt(request: Request, code: str, verdict: Verdict) -> Prompt:
-    """The failing file and its error, fed back to an instruct model."""
+def chat_repair_prompt(
+    request: Request, code: str, verdict: Verdict, hints: str = "", *, delta: bool = False
+) -> Prompt:
+    """The failing file and its error, fed back to an instruct model.
+
+    Args:
+        hints: what the sandbox found out about the failure, in words.
+        delta: the answer is to be blocks that change the file, and not the whole file.
+    """
     where = f" (line {verdict.line})" if verdict.line else ""
-    user = prompt_text("repair_user").format(
+    user = prompt_text("delta_repair_user" if delta else "repair_user").format(
         **_facts(request),
         stage=verdict.stage,
         error_class=verdict.error_class,
         message=verdict.message,
         where=where,
-        code=code.strip(),
+        hints=f"{hints}\n" if hints else "",
+        code=code.rstrip("\n") if delta else code.strip(),
     )
-    return Prompt((SystemMessage(prompt_text("designer_system").strip()), HumanMessage(user.strip())))
+    system = "delta_system" if delta else "designer_system"
+    return Prompt((SystemMessage(prompt_text(system).strip()), HumanMessage(user.strip())))
+
+
+def delta_prompt(
+    request: Request, parent: Exemplar, exemplars: Sequence[Exemplar] = (), blocks: Sequence[Block] = ()
+) -> Prompt:
+    """The prompt of an instruct model that is to change a network: contract, task, limits and the network.
+
+    The text of the network stands there unchanged: blocks must quote it to the character.
+    """
+    shown = "".join(shown_exemplar(request.task.metric, one) for one in exemplars)
+    shown += "".join(shown_block(one) for one in blocks)
+    user = prompt_text("delta_user").format(
+        **_facts(request),
+        wishes=f"- what was asked for: {request.text}\n" if request.text else "",
+        value=parent.metric,
+        code=parent.code.rstrip("\n"),
+        exemplars=shown,
+    )
+    return Prompt((SystemMessage(prompt_text("delta_system").strip()), HumanMessage(user.strip())))
+
+
+def delta_again_prompt(request: Request, parent: str, answer: str, verdict: Verdict) -> Prompt:
+    """Blocks that do not apply, the reason, and the file that they were meant for."""
+    user = prompt_text("delta_again_user").format(
+        **_facts(request),
+        error_class=verdict.error_class,
+        message=verdict.message,
+        answer=answer[:SHOWN_ANSWER].strip(),
+        code=parent.rstrip("\n"),
+    )
+    return Prompt((SystemMessage(prompt_text("delta_system").strip()), HumanMessage(user.strip())))
 
 
 def completion_repair_prompt(header: str, code: str, verdict: Verdict, attempt: int) -> Prompt:
@@ -141,6 +185,11 @@ def completion_repair_prompt(header: str, code: str, verdict: Verdict, attempt: 
     if kept:
         messages.append(AIMessage(kept))
     return Prompt(tuple(messages), kept)
+
+
+def skeleton_prompt(request: Request, masked: str) -> str:
+    """What a chat model is asked that fills in a masked skeleton (*LEMUR 2*, supplement 6.1), in our own words."""
+    return prompt_text("skeleton_user").format(**_facts(request), masked_code=masked.strip()).strip()
 
 
 def _facts(request: Request) -> dict[str, object]:

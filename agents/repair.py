@@ -1,19 +1,28 @@
 """The repair agent: brings answers to a verdict, and feeds errors back to the model.
 
 An answer is judged in the order generation → clean-up → repair, and the record says which step made it valid,
-so that a valid rate always names what it counts.
+so that a valid rate always names what it counts. An answer that changes a network (see :mod:`..tools.deltas`) is
+applied to it first, strictly; one that does not apply has a verdict of stage ``extract``.
+
+A repair round asks the sandbox for hints (:mod:`..tools.hints`). An instruct model reads them; a completion model
+cannot, so where a deterministic edit makes the program valid, that is the round's answer and the model is not asked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
 from ..memory.records import Records
-from ..memory.rows import Generation, RepairAttempt
-from ..memory.types import Candidate, Origin, Request, Verdict, candidate_id
+from ..memory.rows import Generation, RepairAttempt, RepairedBy
+from ..memory.types import Candidate, Request, Verdict
 from ..tools.blocks.library import BlockLibrary
-from ..tools.blocks.usage import used_blocks
 from ..tools.execution import Validator
 from ..tools.extraction import clean, extract
-from .designer import CHUNK, ask
+from ..tools.hints import Hinter, Hints
+from .designer import CHUNK, Answer, ask
+from .judging import NO_CODE, Judging
 from .models.factory import ChatModelHandle
 from .prompting import (
     Prompt,
@@ -21,11 +30,25 @@ from .prompting import (
     chat_prompt,
     chat_repair_prompt,
     completion_repair_prompt,
+    delta_again_prompt,
     header_of,
 )
 from .seeds import derive_seed
 
-NO_CODE = Verdict(ok=False, stage="extract", error_class="NoCode", message="the answer holds no code block")
+
+@dataclass(frozen=True)
+class _Rewriting:
+    """One slot of a repair round: its candidate's verdict and text, hints, and the network that the answer changes."""
+
+    generation: Generation
+    verdict: Verdict
+    hints: Hints
+    code: str
+    base: Candidate | None
+
+    def parent(self, by: RepairedBy) -> str | None:
+        """Id of the network that an answer by the model changes."""
+        return self.base.id if self.base is not None and by == "model" else None
 
 
 class RepairAgent:
@@ -34,6 +57,8 @@ class RepairAgent:
     Args:
         max_tries: repair rounds; each feeds the newest text and its error back once.
         library: of the blocks that slots were shown; a network that uses one is tagged ``rag-``.
+        hinter: finds out why a candidate fails, and edits that mend it; without one there are no hints.
+        delta: an instruct model answers a repair with what it changes, and not with the whole file.
     """
 
     def __init__(
@@ -47,15 +72,18 @@ class RepairAgent:
         limits_hash: str,
         max_tries: int = 2,
         library: BlockLibrary | None = None,
+        hinter: Hinter | None = None,
+        delta: bool = False,
     ) -> None:
         self.model = model
         self.records = records
-        self.validator = validator
         self.request = request
         self.seed = seed
         self.limits_hash = limits_hash
         self.max_tries = max_tries
-        self.library = library
+        self.judging = Judging(records, validator, request, limits_hash=limits_hash, library=library)
+        self.hinter = hinter
+        self.delta = delta
 
     def open_slots(self, run: str, cycle: int) -> list[int]:
         """Slots whose newest text has no verdict yet."""
@@ -107,26 +135,28 @@ class RepairAgent:
             chunk = invalid[start : start + CHUNK]
             if all(attempt in tried.get(g.slot, ()) for g in chunk):
                 continue
-            verdicts = [self.verdict(g) for g in chunk]
-            prompts = [self._prompt(g, v, attempt) for g, v in zip(chunk, verdicts, strict=True)]
-            seed = derive_seed(self.seed, "repair", cycle, slots.start, attempt, start)
-            answers = ask(self.model, prompts, seed)
+            slotwise = self._looked_at(chunk)
+            answers = self._answers(
+                slotwise, attempt, derive_seed(self.seed, "repair", cycle, slots.start, attempt, start)
+            )
             # In the order of the slots, before branches race: the first record of a program names its parent.
-            for generation, answer in zip(chunk, answers, strict=True):
-                self._rewritten(answer.text, generation)
+            for one, (answer, by) in zip(slotwise, answers, strict=True):
+                self.judging.made(answer.text, one.generation, by, one.parent(by))
             rows = [
                 RepairAttempt(
                     campaign_id=run,
                     cycle=cycle,
-                    slot=generation.slot,
+                    slot=one.generation.slot,
                     try_no=attempt,
-                    error=verdict.reason,
+                    error=one.verdict.reason,
                     answer=answer.text,
                     tokens_in=answer.tokens_in,
                     tokens_out=answer.tokens_out,
                     seconds=answer.seconds,
+                    by=by,
+                    parent=one.parent(by),
                 )
-                for generation, verdict, answer in zip(chunk, verdicts, answers, strict=True)
+                for one, (answer, by) in zip(slotwise, answers, strict=True)
             ]
             self.records.put_repairs(rows)
         return len(invalid)
@@ -149,18 +179,51 @@ class RepairAgent:
             and (g.valid_by == "none" or (g.valid_by == "repair" and g.repair_tries >= attempt))
         ]
 
+    def _looked_at(self, chunk: Sequence[Generation]) -> list[_Rewriting]:
+        """The slots of a chunk with their verdicts and hints, looked at side by side."""
+
+        def one(generation: Generation) -> _Rewriting:
+            verdict, hints = self.verdict(generation), Hints()
+            known = self.records.get_candidate(generation.candidate_id) if generation.candidate_id else None
+            if self.hinter is not None and known is not None:
+                hints, _ = self.hinter.mend(known.source, self.request.task, verdict, self.request.limits)
+            looked = _Rewriting(
+                generation, verdict, hints, known.source if known else "", self._base(generation, verdict)
+            )
+            if looked.base is not None and not self.model.has_room(self._delta_prompt(looked).messages):
+                return replace(looked, base=None)
+            return looked
+
+        with ThreadPoolExecutor(max_workers=self.hinter.workers if self.hinter else 1) as pool:
+            return list(pool.map(one, chunk))
+
+    def _answers(self, slotwise: Sequence[_Rewriting], attempt: int, seed: int) -> list[tuple[Answer, RepairedBy]]:
+        """An answer per slot: the mended program for a model that cannot read hints, else the model's."""
+        by_hint = self.model.style == "completion"
+        asked = [one for one in slotwise if not (by_hint and one.hints.mended)]
+        written = iter(ask(self.model, [self._prompt(one, attempt) for one in asked], seed) if asked else ())
+        return [
+            (Answer(one.hints.mended, 0, 0, 0.0), "hint") if by_hint and one.hints.mended else (next(written), "model")
+            for one in slotwise
+        ]
+
     def _judge_answer(self, generation: Generation) -> Verdict:
         answer = generation.answer or ""
-        block = answer if generation.grafted else extract(answer)
-        raw = self._candidate(block if block is not None else answer, generation)
-        verdict = self._validate(raw) if block is not None else self._no_code(raw)
-        final, valid_by = raw, "generation" if verdict.ok else "none"
-        cleaned = raw
-        if not verdict.ok:
-            cleaned = self._candidate(clean(answer).source, generation)
-            if cleaned.id != raw.id and cleaned.source.strip():
-                verdict = self._validate(cleaned)
-                final, valid_by = cleaned, "cleanup" if verdict.ok else "none"
+        if generation.parent is not None:
+            made, refused = self.judging.made(answer, generation, "model", generation.parent)
+            raw = cleaned = final = made
+            verdict = self.judging.refused(made, refused) if refused else self.judging.validate(made)
+            valid_by = "generation" if verdict.ok else "none"
+        else:
+            block = answer if generation.grafted else extract(answer)
+            raw = cleaned = final = self.judging.candidate(block if block is not None else answer, generation)
+            verdict = self.judging.validate(raw) if block is not None else self.judging.refused(raw, NO_CODE)
+            valid_by = "generation" if verdict.ok else "none"
+            if not verdict.ok:
+                cleaned = self.judging.candidate(clean(answer).source, generation)
+                if cleaned.id != raw.id and cleaned.source.strip():
+                    verdict = self.judging.validate(cleaned)
+                    final, valid_by = cleaned, "cleanup" if verdict.ok else "none"
         self.records.update_generation(
             generation.campaign_id,
             generation.cycle,
@@ -173,8 +236,8 @@ class RepairAgent:
         return verdict
 
     def _judge_attempt(self, generation: Generation, attempt: RepairAttempt) -> Verdict:
-        candidate = self._rewritten(attempt.answer or "", generation)
-        verdict = self._validate(candidate) if candidate.source.strip() else self._no_code(candidate)
+        candidate, refused = self.judging.made(attempt.answer or "", generation, attempt.by, attempt.parent)
+        verdict = self.judging.refused(candidate, refused) if refused else self.judging.validate(candidate)
         # The generation first: were the attempt closed before it, a crash between the two would lose the repair.
         changes: dict[str, object] = {"repair_tries": attempt.try_no}
         if generation.valid_by == "none":
@@ -189,44 +252,31 @@ class RepairAgent:
             raise LookupError(f"run {run} has no answer for cycle {cycle}, slot {slot}")
         return generation
 
-    def _rewritten(self, answer: str, generation: Generation) -> Candidate:
-        """The candidate that a repair round made of a generation's newest one."""
-        return self._candidate(clean(answer).source, generation, parent=generation.candidate_id)
+    def _base(self, generation: Generation, verdict: Verdict) -> Candidate | None:
+        """The network that a repair changes, ``None`` where a whole file is asked for.
 
-    def _candidate(self, source: str, generation: Generation, parent: str | None = None) -> Candidate:
-        blocks = self._used(source, generation)
-        parents = (parent,) if parent and parent != candidate_id(source) else ()
-        origin: Origin = "rag-" if blocks else "llm-"
-        candidate = Candidate(source=source, origin=origin, parents=parents, blocks=blocks)
-        self.records.add_candidate(candidate)
-        return candidate
+        It is the failing one; where blocks could not be applied, that which they were meant for.
+        """
+        if not self.delta or self.model.style == "completion":
+            return None
+        key = generation.parent if verdict.stage == "extract" else generation.candidate_id
+        return self.judging.known(key) if key is not None else None
 
-    def _used(self, source: str, generation: Generation) -> tuple[str, ...]:
-        """Ids of the blocks that the slot was shown and that the program uses."""
-        if self.library is None or not generation.blocks or generation.grafted:
-            return ()  # a graft was written down with its blocks before it was judged
-        known = self.library.get_many(generation.blocks)
-        return used_blocks(source, [known[key] for key in generation.blocks if key in known])
-
-    def _validate(self, candidate: Candidate) -> Verdict:
-        known = self.records.get_verdict(candidate.id, self.request.task.id, self.limits_hash)
-        if known is not None:
-            return known
-        verdict = self.validator.validate(candidate.source, self.request.task, self.request.limits)
-        self.records.put_verdict(candidate.id, self.request.task.id, verdict, self.limits_hash)
-        return verdict
-
-    def _no_code(self, candidate: Candidate) -> Verdict:
-        self.records.put_verdict(candidate.id, self.request.task.id, NO_CODE, self.limits_hash)
-        return NO_CODE
-
-    def _prompt(self, generation: Generation, verdict: Verdict, attempt: int) -> Prompt:
-        known = self.records.get_candidate(generation.candidate_id) if generation.candidate_id else None
-        code = known.source if known else ""
-        header = header_of(generation.prompt)
+    def _prompt(self, one: _Rewriting, attempt: int) -> Prompt:
+        header, code = header_of(one.generation.prompt), one.code
+        if one.base is not None:
+            return self._delta_prompt(one)
         if self.model.style == "completion":
-            prompt, afresh = completion_repair_prompt(header, code, verdict, attempt), begin_again(header)
+            prompt, afresh = completion_repair_prompt(header, code, one.verdict, attempt), begin_again(header)
         else:
-            prompt, afresh = chat_repair_prompt(self.request, code, verdict), chat_prompt(self.request)
+            prompt = chat_repair_prompt(self.request, code, one.verdict, one.hints.words)
+            afresh = chat_prompt(self.request)
+            if one.generation.parent is not None and one.verdict.stage == "extract":
+                prompt = afresh  # blocks alone are no file that could be mended
         # A text that leaves no room for an answer cannot be fed back: the slot is written anew.
         return prompt if self.model.has_room(prompt.messages) else afresh
+
+    def _delta_prompt(self, one: _Rewriting) -> Prompt:
+        if one.base is not None and one.base.id != one.generation.candidate_id:
+            return delta_again_prompt(self.request, one.base.source, one.code, one.verdict)
+        return chat_repair_prompt(self.request, one.code, one.verdict, one.hints.words, delta=True)

@@ -16,7 +16,7 @@ from ..memory.types import Request, Task, Trial
 from ..tools.blocks.library import BlockLibrary
 from ..tools.network_search import NetworkSearch
 from .models.factory import ChatModelHandle
-from .models.local import LocalChatModel
+from .models.rendered import RenderedChatModel
 from .prompting import Exemplar, shown_block, shown_exemplar
 
 POOL = 24
@@ -63,9 +63,9 @@ class Budget:
 
 
 def budget_of(model: ChatModelHandle) -> Budget:
-    """Half of a local model's context, counted by its tokenizer; no limit for others, which tell none."""
-    if isinstance(model.model, LocalChatModel):
-        return Budget(int(model.model.language_model.context * (1 - ANSWER_SHARE)), model.model.get_num_tokens)
+    """Half of the context of a model that is here, counted by its tokenizer; no limit for others, which tell none."""
+    if isinstance(model.model, RenderedChatModel):
+        return Budget(int(model.model.context * (1 - ANSWER_SHARE)), model.model.get_num_tokens)
     return Budget()
 
 
@@ -116,14 +116,32 @@ class Retriever:
         self.networks = networks
         self._held_out = held_out or self.by_lineage
 
-    def shown(self, request: Request, rng: random.Random) -> Shown:
+    def parent(self, rng: random.Random) -> Exemplar | None:
+        """A network that an answer is to change: one of the best of the task, each as likely as another.
+
+        ``None`` where nothing is on record yet, or nothing that leaves room for an answer.
+        """
+        pool = self._pool()
+        sources = self.records.get_candidates(trial.candidate_id for trial in pool)
+        known = [Exemplar(t.candidate_id, sources[t.candidate_id].source, t.metric or 0.0) for t in pool]
+        most = self.budget.tokens
+        fitting = [one for one in known if most is None or self.budget.count(one.code) <= most]
+        return rng.choice(fitting) if fitting else None
+
+    def shown(self, request: Request, rng: random.Random, parent: Exemplar | None = None) -> Shown:
         """Exemplars and blocks for one prompt that fit the budget together.
 
         They are taken in turn (best exemplar, best block, second exemplar, …); one that no longer fits is left out,
         and a smaller one after it may still go in.
+
+        Args:
+            parent: a network that the prompt shows anyway; it takes its part of the budget and is no exemplar too.
         """
         exemplars, blocks = self._exemplars(rng, request.text), self._blocks(request, rng)
         left = self.budget.tokens
+        if parent is not None:
+            exemplars = [one for one in exemplars if one.candidate_id != parent.candidate_id]
+            left = left if left is None else left - self.budget.count(parent.code)
         kept_exemplars: list[Exemplar] = []
         kept_blocks: list[Block] = []
         for place in range(max(len(exemplars), len(blocks))):

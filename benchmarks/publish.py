@@ -18,6 +18,8 @@ from evaluator_report import table as evaluator_table
 from netwright.tools.pretraining.pipeline import NANO
 from netwright.tools.pretraining.report import TrainingReport, publish
 from netwright.tools.report.model import CampaignReport
+from repair_report import text as repair_text
+from serving_report import text as serving_text
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / "docs" / "reports"
@@ -200,6 +202,10 @@ def main() -> None:
     between(ROOT / "docs" / "data.md", "records", records_text(records))
     blocks = json.loads((REPORTS / "blocks.json").read_text(encoding="utf-8"))
     between(ROOT / "docs" / "block-validation.md", "blocks", blocks_text(blocks))
+    serving = json.loads((REPORTS / "serving.json").read_text(encoding="utf-8"))
+    between(ROOT / "docs" / "serving.md", "serving", serving_text(serving))
+    repair = json.loads((REPORTS / "repair.json").read_text(encoding="utf-8"))
+    between(ROOT / "docs" / "repair.md", "repair", repair_text(repair))
 
 
 if __name__ == "__main__":

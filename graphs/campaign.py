@@ -14,6 +14,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
+from ..tools.rewards import Stopped
 from .services import Services
 from .writing import SlotState, WritingState, add_writing, fan_out
 
@@ -39,10 +40,14 @@ def open_cycle(state: CampaignState, runtime: Runtime[Services]) -> Command[Lite
 
 
 def novelty(state: CampaignState, runtime: Runtime[Services]) -> dict[str, int]:
-    """Decide in slot order what is new: before training, because a duplicate must not cost an epoch."""
+    """Decide in slot order what is new: before training, because a duplicate must not cost an epoch.
+
+    With a predictor, what will probably reach least goes untrained too.
+    """
     services = runtime.context
     with services.stage(state["run"], state["cycle"], "novelty"):
         services.evaluator.judge_novelty(state["run"], state["cycle"])
+    services.predict(state["run"], state["cycle"])
     return {}
 
 
@@ -76,12 +81,15 @@ def admit(state: CampaignState, runtime: Runtime[Services]) -> Command[Literal["
     return Command(goto="tune")
 
 
-def tune(state: CampaignState, runtime: Runtime[Services]) -> dict[str, int]:
-    """Tune the model on the corpus as it now is."""
+def tune(state: CampaignState, runtime: Runtime[Services]) -> Command[Literal["tune", "close_cycle"]]:
+    """Tune the model on the corpus as it now is; a stop request within leaves it to the next run."""
     services = runtime.context
     with services.stage(state["run"], state["cycle"], "tune"):
-        services.learner.tune(state["run"], state["cycle"])
-    return {}
+        try:
+            services.learner.tune(state["run"], state["cycle"])
+        except Stopped:
+            return Command(goto="tune")
+    return Command(goto="close_cycle")
 
 
 def close_cycle(state: CampaignState, runtime: Runtime[Services]) -> dict[str, int]:
@@ -111,6 +119,5 @@ def campaign_graph(
     builder.add_conditional_edges("novelty", to_train, ["train", "admit"])
     builder.add_edge("train", "gather")
     builder.add_conditional_edges("gather", to_train, ["train", "admit"])
-    builder.add_edge("tune", "close_cycle")
     builder.add_edge("close_cycle", "open_cycle")
     return builder.compile(checkpointer=checkpointer, name="campaign")

@@ -17,11 +17,14 @@ from ..sandbox import DockerOptions, Limits, backend_order
 from ..tools.devices import GPU_MEMORY_MB, TRAINING_MEMORY_MB, DeviceChoice
 from ..tools.finetuning import TuneConfig
 from ..tools.generators.headers import ANY, STYLES
+from ..tools.grpo_config import GrpoConfig
 
 CONFIGS: Final = Path(__file__).resolve().parents[1] / "configs"
 """Named configurations: ``--config paper-7b`` is the file of that name here."""
 
+Answers = Literal["full", "delta"]
 BackendName = Literal["bubblewrap", "docker", "process"]
+Improvement = Literal["sft", "grpo"]
 
 
 class Settings(BaseModel):
@@ -76,12 +79,19 @@ class CampaignSettings(Settings):
         default="above", description="what is admitted; all: the ablation with no threshold"
     )
     exemplars: int = Field(default=0, ge=0, description="networks from the records shown to an instruct model")
+    answers: Answers = Field(
+        default="full", description="whole files, or what an instruct model changes in a network of the records (delta)"
+    )
     repair_tries: int = Field(default=2, ge=0, le=5)
+    hints: bool = Field(default=True, description="repair with hints and edits that a sandbox finds")
     novelty: NoveltyMode = Field(
         default="structural",
         description="new by text and computation graph, by text alone (lexical), or all are (none)",
     )
     tune: bool = Field(default=True, description="false: the no-iteration ablation")
+    improve: tuple[Improvement, ...] = Field(
+        default=("sft",), min_length=1, description="how the model is tuned: sft, grpo, or both in this order"
+    )
     least_pairs: int = Field(
         default=0, ge=0, description="pairs of a tune; while fewer are admitted, the best below the threshold fill up"
     )
@@ -97,6 +107,8 @@ class CampaignSettings(Settings):
             raise ValueError("set either threshold or threshold_share, not both")
         if self.min_params and self.max_params and self.min_params > self.max_params:
             raise ValueError(f"min_params {self.min_params:,} is above max_params {self.max_params:,}")
+        if len(set(self.improve)) < len(self.improve):
+            raise ValueError(f"improve names something twice: {', '.join(self.improve)}")
         return self
 
 
@@ -168,6 +180,30 @@ class RetrievalSettings(Settings):
         return bool(self.blocks or self.grafts)
 
 
+class PredictionSettings(Settings):
+    """Networks that will probably do badly are not trained: predicted from code and figures, as the records teach."""
+
+    enabled: bool = False
+    keep: float = Field(default=0.5, gt=0, le=1, description="share of the new networks that is trained, the best")
+    least: int = Field(default=100, ge=40, description="complete trials on record before predictions decide")
+
+
+class GrpoSettings(Settings):
+    """Reinforcement learning on masked skeletons, where ``campaign.improve`` has ``grpo``."""
+
+    order: Literal["together", "alternate"] = Field(
+        default="together", description="sft and grpo both in each cycle, or in turn from cycle to cycle"
+    )
+    skeletons: int = Field(
+        default=64, ge=1, description="skeletons of a cycle: of the newest admitted networks, then of the corpus"
+    )
+    train_limit: int | None = Field(
+        default=None, ge=1, description="images of the mini-epoch behind a reward; null: the campaign's own protocol"
+    )
+    time_limit_s: float | None = Field(default=None, gt=0, description="CPU seconds of it; null: the protocol's own")
+    training: GrpoConfig | None = Field(default=None, description="null: the model's own defaults")
+
+
 class Config(Settings):
     """The whole tree."""
 
@@ -179,6 +215,8 @@ class Config(Settings):
     sandbox: SandboxSettings = SandboxSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    prediction: PredictionSettings = PredictionSettings()
+    grpo: GrpoSettings = GrpoSettings()
 
 
 class ConfigError(ValueError):

@@ -16,7 +16,9 @@ from ..agents.models import ModelUnavailable
 from ..agents.models.batched import Style
 from ..agents.models.factory import ChatModelHandle, open_chat_model
 from ..agents.models.identity import NOT_HERE, model_identity
+from ..agents.predictor import PredictorAgent
 from ..agents.prompting import chat_prompt
+from ..agents.reinforcer import Reinforcer
 from ..agents.repair import RepairAgent
 from ..agents.retriever import Retriever, budget_of
 from ..memory.adapters import AdapterStore
@@ -32,8 +34,10 @@ from ..tools.datasets import prepare
 from ..tools.dedup.graphs import GraphStore, Tracer
 from ..tools.devices import CPU, Device, find_devices, places_on
 from ..tools.execution import Validator, validation_image
-from ..tools.finetuning import TuningPair, check_tunable_here
+from ..tools.finetuning import TuneConfig, TuningPair, check_tunable_here
 from ..tools.grafting.graft import Grafting
+from ..tools.grpo_config import GrpoStep
+from ..tools.hints import Hinter
 from ..tools.pretraining.pipeline import packaged_corpus
 from ..tools.tasks import task_info
 from ..tools.training import Evaluator, evaluation_image
@@ -41,6 +45,7 @@ from .asked import campaign_request, chosen_protocol, limits_hash, register_desi
 from .config import Config, ConfigError
 from .design import DesignServices
 from .library import check_library, grafts_wanted, open_library
+from .reinforcing import improvement, reinforcer
 from .services import Event, Services, no_events
 
 
@@ -54,6 +59,7 @@ def open_services(
     notify: Callable[[Event], None] = no_events,
 ) -> Iterator[Services]:
     """Everything the campaign graph needs, closed at the end."""
+    control = control or RunControl()
     request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
     prepare(request.task.dataset)
     settings, seed, key = config.campaign, config.campaign.seed, limits_hash(request, config)
@@ -64,6 +70,7 @@ def open_services(
     tuned = settings.tune and model.tunable
     if tuned:
         check_tunable_here(tuning)
+        _check_rank(config, tuning)
     threshold = settings.threshold
     if threshold is None and settings.threshold_share is None:
         threshold = task_info(settings.dataset).threshold
@@ -72,12 +79,14 @@ def open_services(
     devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb)
     image = evaluation_image([request.task.dataset], transforms=[chosen.transform], devices=devices)
     with (
+        closing(model),
         open_library(config) as library,
         _sandbox(config, image, devices) as sandbox,
         closing(GraphStore(home_folder("novelty") / "graphs.db")) as graphs,
     ):
         validator = Validator(sandbox, limits=config.sandbox.validation)
-        agents = _designer_and_repairer(config, model, records, validator, request, chosen, library)
+        hinter = _hinter(config, sandbox)
+        agents = _designer_and_repairer(config, model, records, validator, request, chosen, library, hinter)
         yield Services(
             config=config,
             records=records,
@@ -112,9 +121,16 @@ def open_services(
                 initial_adapter=config.model.adapter,
                 guard=CollapseGuard(settings.guard.valid, settings.guard.distance) if settings.guard.enabled else None,
                 least_pairs=settings.least_pairs,
+                reinforcer=reinforcer(
+                    config, model, records, sandbox, request, devices, stopping=lambda: control.drain_requested
+                )
+                if tuned and "grpo" in settings.improve
+                else None,
+                improvement=improvement(settings.improve, config.grpo.order),
             ),
             grafter=_grafter(config, records, agents[0], Grafting(sandbox, validator, seen.task, seen.limits), key),
-            control=control or RunControl(),
+            predictor=_predictor(config, records, request, chosen),
+            control=control,
             notify=notify,
         )
 
@@ -133,8 +149,19 @@ def _designer_and_repairer(
     request: Request,
     chosen: Protocol,
     library: BlockLibrary | None = None,
+    hinter: Hinter | None = None,
 ) -> tuple[Designer, RepairAgent]:
+    """Both agents.
+
+    Raises:
+        ConfigError: the model cannot answer in the way that is asked for.
+    """
     settings, seen = config.campaign, seen_request(request, chosen)
+    if settings.answers == "delta" and model.style == "completion":
+        raise ConfigError(
+            f"campaign.answers=delta needs a model that reads instructions; {model.name} is a completion model, which "
+            "writes on from a header line: set campaign.answers=full or name another model"
+        )
     retriever = Retriever(
         records,
         seen.task,
@@ -154,6 +181,7 @@ def _designer_and_repairer(
         retriever=retriever,
         grafts=config.retrieval.grafts,
         most=config.budget.candidates,
+        delta=settings.answers == "delta",
     )
     repairer = RepairAgent(
         model,
@@ -164,8 +192,15 @@ def _designer_and_repairer(
         limits_hash=limits_hash(request, config),
         max_tries=settings.repair_tries,
         library=library,
+        hinter=hinter,
+        delta=settings.answers == "delta",
     )
     return designer, repairer
+
+
+def _hinter(config: Config, sandbox: Sandbox) -> Hinter | None:
+    """What finds repair hints, if the configuration asks for them."""
+    return Hinter(sandbox, config.sandbox.validation) if config.campaign.hints else None
 
 
 def _grafter(
@@ -186,6 +221,16 @@ def _grafter(
     )
 
 
+def _predictor(config: Config, records: Records, request: Request, chosen: Protocol) -> PredictorAgent | None:
+    """The predictor, if the configuration asks for one."""
+    settings = config.prediction
+    if not settings.enabled:
+        return None
+    return PredictorAgent(
+        records, request.task, chosen, seed=config.campaign.seed, keep=settings.keep, least=settings.least
+    )
+
+
 @contextmanager
 def open_design(
     request: Request, config: Config, run: str, records: Records, *, train: bool
@@ -200,10 +245,16 @@ def open_design(
     image = validation_image()
     if train:
         image = evaluation_image([dataset], transforms=[chosen.transform], devices=devices)
-    with open_library(config) as library, _sandbox(config, image, devices) as sandbox:
+    with (
+        open_library(config) as library,
+        _sandbox(config, image, devices) as sandbox,
+        closing(open_chat_model(config.model)) as model,
+    ):
         validator = Validator(sandbox, limits=config.sandbox.validation)
-        model = open_chat_model(config.model)
-        designer, repairer = _designer_and_repairer(config, model, records, validator, request, chosen, library)
+        hinter = _hinter(config, sandbox)
+        designer, repairer = _designer_and_repairer(
+            config, model, records, validator, request, chosen, library, hinter
+        )
         trainer = EvaluatorAgent(
             records,
             Evaluator(sandbox, config.evaluation.memory_mb, devices),
@@ -218,6 +269,26 @@ def open_design(
         yield DesignServices(config, records, designer, repairer, trainer if train else None)
 
 
+@contextmanager
+def open_reinforcer(
+    config: Config, records: Records, progress: Callable[[GrpoStep], None] | None = None
+) -> Iterator[tuple[Reinforcer, list[TuningPair]]]:
+    """What reinforcement needs outside of a campaign: the agent, and the model's own programs to make skeletons of.
+
+    Raises:
+        ModelUnavailable: the model's weights are not on this machine.
+    """
+    request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
+    prepare(request.task.dataset)
+    devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb)
+    image = evaluation_image([request.task.dataset], transforms=[chosen.transform], devices=devices)
+    with closing(open_chat_model(config.model)) as model, _sandbox(config, image, devices) as sandbox:
+        if model.base_folder is None:
+            raise ModelUnavailable(f"{model.name} cannot be tuned: its weights are not on this machine")
+        agent = reinforcer(config, model, records, sandbox, request, devices, stopping=lambda: False, progress=progress)
+        yield agent, _replay(agent.request, model.style)
+
+
 def _replay(request: Request, style: Style) -> list[TuningPair]:
     """Pairs of the initial corpus for this task's shapes, mixed into the tuning against forgetting.
 
@@ -230,6 +301,20 @@ def _replay(request: Request, style: Style) -> list[TuningPair]:
     most = request.limits.max_params
     turns = tuning_turns(chat_prompt(request))
     return [TuningPair(prompt=turns, completion=p.source) for p in programs if most is None or p.params <= most]
+
+
+def _check_rank(config: Config, tuning: TuneConfig) -> None:
+    """A server of ours makes room for adapters when it starts, long before the first one is tuned.
+
+    Raises:
+        ConfigError: the adapters would not fit.
+    """
+    room = config.model.serving.max_lora_rank
+    if config.model.serve is not None and tuning.lora.rank > room:
+        raise ConfigError(
+            f"adapters of rank {tuning.lora.rank} (tuning.lora.rank) do not fit into a server with room for rank "
+            f"{room}: raise model.serving.max_lora_rank"
+        )
 
 
 def _same_model(campaign: Campaign, config: Config) -> None:

@@ -112,5 +112,6 @@ def _threshold(config: Config) -> str:
 def _commands(config: Config, source: str, tuning: TuneConfig | None) -> tuple[str, ...]:
     fetch = " --set model.allow_download=true" if model_identity(config.model) == NOT_HERE else ""
     install = ["pip install 'netwright[gpu]'"] if tuning is not None and tuning.optimizer == "paged_adamw_8bit" else []
+    served = ["netwright serve-model --prepare"] if config.model.serve is not None else []
     run = f"netwright campaign run -c {source} --id planned --download{fetch}"
-    return (*install, run, "netwright campaign resume planned", "netwright campaign report planned")
+    return (*install, *served, run, "netwright campaign resume planned", "netwright campaign report planned")

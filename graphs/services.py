@@ -16,6 +16,7 @@ from ..agents.designer import Designer
 from ..agents.evaluator import EvaluatorAgent
 from ..agents.grafter import Grafter
 from ..agents.learner import Learner
+from ..agents.predictor import PredictorAgent
 from ..agents.repair import RepairAgent
 from ..memory.records import Records
 from ..memory.rows import Cycle, now
@@ -91,6 +92,7 @@ class Services(WritingServices):
     evaluator: EvaluatorAgent
     learner: Learner
     grafter: Grafter | None = None
+    predictor: PredictorAgent | None = None
 
     def open_cycle(self, run: str, cycle: int) -> None:
         """Write the cycle down and put on the adapter that it samples from."""
@@ -115,6 +117,16 @@ class Services(WritingServices):
         if self.grafter is not None and slots:
             with self.stage(run, cycle, "graft"):
                 self.grafter.write_batch(run, cycle, slots)
+
+    def predict(self, run: str, cycle: int) -> None:
+        """Let the predictor, if there is one, decide which of the new networks are trained.
+
+        Not before the campaign has a threshold: a cycle that is to set it is trained whole.
+        """
+        if self.predictor is not None and self.evaluator.threshold_of(run) is not None:
+            with self.stage(run, cycle, "predict"):
+                new = [g.candidate_id for g in self.evaluator.novel(run, cycle) if g.candidate_id]
+                self.predictor.decide(run, cycle, new)
 
     def over(self, run: str, cycle: int) -> str | None:
         """Why the campaign ends before this cycle, or ``None``: the stopping rule, or a spent budget.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from .records import Records, RecordsError
 from .rows import Adapter
 
 _UNFINISHED: Final = ".unfinished-"
+_STAGED: Final = ".staged-"
 _VERSION: Final = re.compile(r"cycle-(\d{3,})(?:-v(\d+))?")
 
 
@@ -67,7 +69,7 @@ class AdapterStore:
         _flush(folder)
         final = self._free_name(cycle)
         os.rename(folder, final)
-        return self._records.put_adapter(
+        adapter = self._records.put_adapter(
             Adapter(
                 campaign_id=self._campaign,
                 cycle=cycle,
@@ -76,6 +78,29 @@ class AdapterStore:
                 metrics=metrics or {},
             )
         )
+        for staged in self._root.glob(f"{_STAGED}cycle-{cycle:03d}-*"):
+            shutil.rmtree(staged, ignore_errors=True)
+        return adapter
+
+    def staged(self, cycle: int, name: str, write: Callable[[Path], object]) -> Path:
+        """Folder of an intermediate result on the way to the adapter of ``cycle``, written once.
+
+        It is complete or not there at all, as adapters are, so that a step after it can be redone without it. The
+        commit of the cycle clears it away.
+
+        Args:
+            name: says what it is and what it came from; another name is another result.
+            write: writes it into the empty folder that it is given.
+        """
+        final = self._root / f"{_STAGED}cycle-{cycle:03d}-{name}"
+        if not final.is_dir():
+            part = self._root / f"{_UNFINISHED}{final.name}"
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            write(part)
+            _flush(part)
+            os.rename(part, final)
+        return final
 
     def find(self, cycle: int) -> Adapter | None:
         """The active adapter of a cycle."""

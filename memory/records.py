@@ -8,13 +8,14 @@ from .campaign_records import CampaignRecords
 from .candidate_records import CandidateRecords
 from .database import RecordsError
 from .generation_records import GenerationRecords
+from .prediction_records import PredictionRecords
 from .score_records import ScoreRecords
 from .trial_records import TrialRecords
 
 __all__ = ["Records", "RecordsError"]
 
 
-class Records(CandidateRecords, TrialRecords, GenerationRecords, CampaignRecords, ScoreRecords):
+class Records(CandidateRecords, TrialRecords, GenerationRecords, CampaignRecords, ScoreRecords, PredictionRecords):
     """All records behind one door.
 
     Thread-safe: each call opens a connection and commits its own transaction, so several threads and

@@ -15,6 +15,7 @@ GRAFT: Final = "[graft]"
 """First line of the prompt of a slot that no model wrote: a block was put into a network."""
 PASSED_OVER: Final = "passed over: "
 """Begins a line of it that names a block for which no graft passed, and why."""
+RepairedBy = Literal["model", "hint"]
 NearestKind = Literal["corpus", "cycle", "exact", "graph"]
 
 
@@ -81,6 +82,7 @@ class Generation(Frozen):
         novel: ``None`` until the novelty check has run.
         nearest: key of the nearest known thing; ``nearest_kind`` says among what it was found.
         exemplars, blocks: ids of the networks and of the library's blocks that this slot was shown.
+        parent: id of the network that the answer changes; ``None`` where a whole file was asked for.
     """
 
     campaign_id: str
@@ -103,6 +105,7 @@ class Generation(Frozen):
     nearest_kind: NearestKind | None = None
     exemplars: tuple[str, ...] = ()
     blocks: tuple[str, ...] = ()
+    parent: str | None = None
 
     @property
     def grafted(self) -> bool:
@@ -116,7 +119,14 @@ class Generation(Frozen):
 
 
 class RepairAttempt(Frozen):
-    """One try of the repair agent on one generation. ``error`` is the text that was fed back."""
+    """One try of the repair agent on one generation.
+
+    Attributes:
+        error: the text that was fed back.
+        answer: the model's text, or the mended program.
+        by: ``hint`` where a deterministic edit made the answer, and no model.
+        parent: id of the network that the answer changes; ``None`` where it is a whole file.
+    """
 
     campaign_id: str
     cycle: int
@@ -129,6 +139,8 @@ class RepairAttempt(Frozen):
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
+    by: RepairedBy = "model"
+    parent: str | None = None
 
 
 class Admission(Frozen):
@@ -140,6 +152,30 @@ class Admission(Frozen):
     admitted: bool
     reasons: tuple[str, ...] = ()
     metric: float | None = None
+
+
+class Prediction(Frozen):
+    """What was predicted of a candidate before it was trained, and what that decided.
+
+    Attributes:
+        predictor: names what the prediction was learned from, and how.
+        learned_from: number of networks that it was learned from.
+        metric: the prediction of the trial's metric; ``low`` and ``high`` bound it.
+        place: among the candidates that were ranked together, 1 for the best; ``among`` is their number.
+        kept: whether it is trained.
+    """
+
+    campaign_id: str
+    cycle: int
+    candidate_id: str
+    predictor: str
+    learned_from: int
+    metric: float
+    low: float
+    high: float
+    place: int = Field(ge=1)
+    among: int = Field(ge=1)
+    kept: bool
 
 
 class Adapter(Frozen):

@@ -218,6 +218,7 @@ generations = Table(
     Column("nearest_kind", String(16)),
     Column("exemplars", JSON, nullable=False, server_default="[]"),
     Column("blocks", JSON, nullable=False, server_default="[]"),
+    Column("parent", String(64)),
 )
 
 repair_attempts = Table(
@@ -234,6 +235,8 @@ repair_attempts = Table(
     Column("tokens_in", Integer, nullable=False),
     Column("tokens_out", Integer, nullable=False),
     Column("seconds", Float, nullable=False),
+    Column("by", String(16), nullable=False, server_default="model"),
+    Column("parent", String(64)),
     ForeignKeyConstraint(
         ["campaign_id", "cycle", "slot"],
         ["generations.campaign_id", "generations.cycle", "generations.slot"],
@@ -250,6 +253,22 @@ admissions = Table(
     Column("admitted", Boolean, nullable=False),
     Column("reasons", JSON, nullable=False),
     Column("metric", Float),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    _campaign(primary_key=True),
+    Column("cycle", Integer, primary_key=True, autoincrement=False),
+    _candidate(primary_key=True),
+    Column("predictor", String(64), nullable=False),
+    Column("learned_from", Integer, nullable=False),
+    Column("metric", Float, nullable=False),
+    Column("low", Float, nullable=False),
+    Column("high", Float, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("among", Integer, nullable=False),
+    Column("kept", Boolean, nullable=False),
 )
 
 adapters = Table(

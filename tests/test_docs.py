@@ -146,10 +146,12 @@ def leaf(tree: Any, path: str) -> Any:
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    from netwright.graphs.config import Config
+    from netwright.graphs.config import Config, GrpoSettings
     from netwright.tools.finetuning import TuneConfig
+    from netwright.tools.grpo_config import GrpoConfig
 
-    defaults = Config(tuning=TuneConfig(steps=1)).model_dump(mode="json")
+    grpo = GrpoSettings(training=GrpoConfig())
+    defaults = Config(tuning=TuneConfig(steps=1), grpo=grpo).model_dump(mode="json")
     defaults["tuning"]["steps"] = None  # named only because one of steps and epochs must be
     rows = re.findall(r"^\| `([a-z_.]+)` \| (.*?) \|", text("docs/configuration.md"), re.MULTILINE)
     listed = {path: yaml.safe_load(default) for path, default in rows if "." in path and path != "model.name"}

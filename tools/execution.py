@@ -17,7 +17,7 @@ PAYLOAD = Path(__file__).parent / "payload"
 """Folder of the handlers ``validate`` and ``train``."""
 # torch.optim imports torch._dynamo at its first step, which takes seconds: once in the worker, not in each
 # fork.
-PRELOAD = ("torch", "numpy", "torch._dynamo", "validate", "train", "graph")
+PRELOAD = ("torch", "numpy", "torch._dynamo", "validate", "train", "graph", "mend")
 # Sets of strings have the same order in each worker, so that a seed gives the same network everywhere; cuBLAS asks
 # for its setting where results are to be deterministic.
 SEED_ENVIRONMENT = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
@@ -27,7 +27,7 @@ MAX_SOURCE_BYTES = 256 * 1024
 # limits; wall time only ends what sleeps, with room for a busy machine.
 VALIDATION_LIMITS = Limits(wall_s=60, cpu_s=20)
 # What a network is told while it is validated; the batch is that of the digits protocol.
-_PRM: dict[str, float | int] = {"lr": 0.01, "momentum": 0.9, "batch": 32, "epoch": 1}
+PRM: dict[str, float | int] = {"lr": 0.01, "momentum": 0.9, "batch": 32, "epoch": 1}
 
 
 class SourceRefused(ValueError):
@@ -103,8 +103,8 @@ class Validator:
             "source": source,
             "in_shape": list(task.in_shape),
             "classes": classes,
-            "prm": _PRM,
-            "batch": _PRM["batch"],
+            "prm": PRM,
+            "batch": PRM["batch"],
             "min_params": request.min_params,
             "max_params": request.max_params,
         }
@@ -168,10 +168,10 @@ def refuse(source: str, most: int = MAX_SOURCE_BYTES) -> Stop | None:
 def _verdict(outcome: Outcome, limits: Limits, request: RequestLimits) -> Verdict:
     stop = outcomes.stop_of(outcome, limits)
     if stop is not None:
-        return _stopped(_stage(outcome.note), stop, outcome)
+        return _stopped(stage_of(outcome.note), stop, outcome)
     result = outcome.result
     if not isinstance(result, dict) or not isinstance(result.get("ok"), bool):
-        return _stopped(_stage(outcome.note), outcomes.forged("no verdict in it"), outcome)
+        return _stopped(stage_of(outcome.note), outcomes.forged("no verdict in it"), outcome)
     params = outcomes.count(result.get("params"))
     flops = outcomes.count(result.get("flops"), most=10**18)
     figures = static_figures.read(result.get("figures"), flops)
@@ -181,9 +181,9 @@ def _verdict(outcome: Outcome, limits: Limits, request: RequestLimits) -> Verdic
             outcomes.text(result.get("message")),
             outcomes.line_number(result.get("line")),
         )
-        return _stopped(_stage(result.get("stage")), stop, outcome, params, flops, figures)
+        return _stopped(stage_of(result.get("stage")), stop, outcome, params, flops, figures)
     if params is None or result.get("stage") != "backward":
-        return _stopped(_stage(outcome.note), outcomes.forged("a success without its figures"), outcome)
+        return _stopped(stage_of(outcome.note), outcomes.forged("a success without its figures"), outcome)
     # The handler has compared already, but it shares its process with the candidate.
     if request.max_params is not None and params > request.max_params:
         over = Stop("OverBudget", f"{params:,} parameters, at most {request.max_params:,} are allowed")
@@ -204,6 +204,6 @@ def _stopped(
     return Verdict(ok=False, stage=stage, params=params, flops=flops, seconds=outcome.wall_s, **fields)
 
 
-def _stage(told: object) -> Stage:
+def stage_of(told: object) -> Stage:
     """The stage that a note or result names; ``parse``, the first in the sandbox, when it names none."""
     return told if told in STAGES else "parse"

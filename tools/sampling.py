@@ -89,14 +89,7 @@ class LanguageModel:
 
     def render(self, messages: Messages) -> str:
         """The prompt text of a chat; a trailing assistant message is a beginning to be continued."""
-        continued = bool(messages) and messages[-1]["role"] == "assistant"
-        text = self.tokenizer.apply_chat_template(
-            list(messages),
-            tokenize=False,
-            add_generation_prompt=not continued,
-            continue_final_message=continued,
-        )
-        return str(text)
+        return render_chat(self.tokenizer, messages)
 
     def complete(
         self,
@@ -151,6 +144,18 @@ class LanguageModel:
         text = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         finish: Literal["stop", "length"] = "stop" if tokens[-1] == eos else "length"
         return Completion(str(text), len(prompt), len(tokens), finish)
+
+
+def render_chat(tokenizer: PreTrainedTokenizerFast, messages: Messages) -> str:
+    """The prompt text of a chat; a trailing assistant message is a beginning to be continued."""
+    continued = bool(messages) and messages[-1]["role"] == "assistant"
+    text = tokenizer.apply_chat_template(
+        list(messages),
+        tokenize=False,
+        add_generation_prompt=not continued,
+        continue_final_message=continued,
+    )
+    return str(text)
 
 
 def load_language_model(folder: Path | str, adapter: Path | str | None = None) -> LanguageModel:

@@ -6,7 +6,8 @@ from importlib.util import find_spec
 
 from pydantic import BaseModel, ConfigDict
 
-from .factory import NANO_FOLDER
+from ...tools.serving.environment import MAKE, REQUIREMENT, kind_here, serve_environment
+from .folders import NANO_FOLDER
 from .smollm2 import INSTALL, smollm2_on_disk
 
 
@@ -28,6 +29,7 @@ def known_models() -> list[KnownModel]:
     nano = (NANO_FOLDER / "model.safetensors").is_file()
     smollm2 = smollm2_on_disk()
     openai = find_spec("langchain_openai") is not None
+    environment = serve_environment(kind_here())
     return [
         KnownModel(
             name="nano",
@@ -46,11 +48,19 @@ def known_models() -> list[KnownModel]:
             remedy=None if smollm2 else INSTALL,
         ),
         KnownModel(
+            name="MODEL with model.serve=vllm",
+            available=environment.made,
+            style="as the model's",
+            tunable=True,
+            detail=f"any of the above or of the hub, served by {REQUIREMENT[environment.kind]}",
+            remedy=None if environment.made else MAKE,
+        ),
+        KnownModel(
             name="MODEL with model.base_url=URL",
             available=openai,
             style="chat",
             tunable=False,
-            detail="any OpenAI-compatible server",
+            detail="any OpenAI-compatible server; tunable if it loads adapters and the weights are here",
             remedy=None if openai else "pip install langchain-openai",
         ),
         KnownModel(

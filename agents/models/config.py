@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ...tools.serving.settings import ServeSettings
 
 NANO = "nano"
 SMOLLM2 = "smollm2"
@@ -41,12 +45,16 @@ class ModelConfig(BaseModel):
             what LangChain's ``init_chat_model`` takes, such as ``openai:gpt-4.1`` or ``anthropic:claude-sonnet-4-5``.
             With ``path`` it is a label alone; with ``base_url`` it is the server's name of the model.
         path: folder of a model in Hugging Face format; for ``scripted`` the YAML or JSON file of answers.
-        adapter: LoRA adapter to start with; local models alone.
-        base_url: address of an OpenAI-compatible server, such as ``http://localhost:8000/v1``.
+        adapter: LoRA adapter to start with, for models whose weights are here.
+        base_url: address of an OpenAI-compatible server, such as ``http://localhost:8000/v1``. With the weights here
+            (``path``, an embedded model or a fetched one) it takes adapters too, if it loads them while it runs.
+        serve: ``vllm``: a server of ours samples; ``None``: this process, or the server or provider that is named.
+        serving: how that server is run.
         api_key_env: environment variable that holds the key.
         temperature, top_k, top_p, max_new_tokens: ``None`` is the model's default: the paper's decoding for local
             and served chat models, the nano model's own, and the provider's for hosted models.
-        parallel: requests under way at a time; served and hosted models alone.
+        parallel: requests under way at a time; served and hosted models alone. ``None``: 4, and for models that
+            vLLM serves here as many as it decodes together.
         allow_download: let a model that is not on this machine be fetched.
     """
 
@@ -56,13 +64,23 @@ class ModelConfig(BaseModel):
     path: Path | None = None
     adapter: Path | None = None
     base_url: str | None = None
+    serve: Literal["vllm"] | None = None
+    serving: ServeSettings = ServeSettings()
     api_key_env: str | None = None
     temperature: float | None = Field(default=None, ge=0)
     top_k: int | None = Field(default=None, ge=1)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_new_tokens: int | None = Field(default=None, ge=1)
-    parallel: int = Field(default=4, ge=1)
+    parallel: int | None = Field(default=None, ge=1)
     allow_download: bool = False
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.serve is not None and self.base_url is not None:
+            raise ValueError("serve starts a server and base_url names one that runs: set one of them")
+        if self.serve is not None and self.name == SCRIPTED:
+            raise ValueError("a scripted model has no weights to serve")
+        return self
 
     @property
     def chosen(self) -> dict[str, float | int]:
@@ -73,3 +91,15 @@ class ModelConfig(BaseModel):
     def decoding(self, default: Decoding) -> Decoding:
         """The default with the fields that were set put over it."""
         return Decoding(**{**default.model_dump(), **self.chosen})
+
+
+def key_in(variable: str) -> str:
+    """The key in an environment variable.
+
+    Raises:
+        ModelUnavailable: it is not set; the message names it.
+    """
+    key = os.environ.get(variable)
+    if not key:
+        raise ModelUnavailable(f"no key: set the environment variable {variable}, or name another by model.api_key_env")
+    return key

@@ -2,106 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from langchain_core.language_models.base import LanguageModelInput
-from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.runnables import RunnableConfig, RunnableLambda
-
-from ...memory.home import home_folder
-from .batched import BatchedChatModel, Style
-from .config import (
-    NANO,
-    NANO_DECODING,
-    PAPER_DECODING,
-    SCRIPTED,
-    SMOLLM2,
-    ModelConfig,
-    ModelUnavailable,
-)
+from ...tools.serving.client import Connection
+from ...tools.serving.environment import kind_here, make_environment, ready_environment
+from ...tools.serving.server import key_for
+from ...tools.serving.settings import ServeSpec, ServingError
+from ...tools.serving.source import FoundServer, OwnServer, ServerSource
+from .config import NANO_DECODING, PAPER_DECODING, SCRIPTED, ModelConfig, ModelUnavailable, key_in
+from .folders import NANO_FOLDER, folder_here, hub_folder, weights_folder
+from .handle import ChatModelHandle
 from .local import LocalChatModel
+from .rendered import RenderedChatModel
 from .scripted import ScriptedChatModel
-from .smollm2 import smollm2_folder
+from .served import VllmChatModel
 
-NANO_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "netwright-nano"
+__all__ = ["NANO_FOLDER", "ChatModelHandle", "hub_folder", "open_chat_model", "serve_spec"]
 
-ANSWER_ROOM = 64
-"""Tokens that a prompt must leave free: below that no rewriting can be hoped for."""
-
-
-@dataclass(frozen=True)
-class ChatModelHandle:
-    """An open chat model.
-
-    Attributes:
-        style: ``completion`` when the prompt is a header line, ``chat`` when it is instructions.
-        tunable: its weights are here, so it takes LoRA adapters (:meth:`use_adapter`).
-        supports_seed: the same seed gives the same answers; hosted models promise this at best roughly.
-        base_folder: Hugging Face folder of a tunable model, which adapters are tuned from.
-    """
-
-    name: str
-    model: BaseChatModel
-    style: Style
-    tunable: bool
-    supports_seed: bool
-    base_folder: Path | None = None
-    parallel: int = 1
-    decoding: dict[str, Any] = field(default_factory=dict)
-
-    def ask(
-        self, conversations: Sequence[LanguageModelInput], *, seed: int, config: RunnableConfig | None = None
-    ) -> list[AIMessage]:
-        """One answer per conversation, in order; equal conversations get answers of their own.
-
-        Models in this process answer all at once; others are asked ``parallel`` at a time, each conversation
-        with a seed of its own if the model takes one.
-        """
-        if isinstance(self.model, BatchedChatModel):
-            return self.model.batch(conversations, config, seed=seed)
-
-        def one(item: tuple[int, LanguageModelInput]) -> AIMessage:
-            if self.supports_seed:
-                return self.model.invoke(item[1], seed=seed + item[0])
-            return self.model.invoke(item[1])
-
-        limited: RunnableConfig = {**(config or {}), "max_concurrency": self.parallel}
-        return RunnableLambda(one).batch(list(enumerate(conversations)), limited)
-
-    def has_room(self, conversation: Sequence[BaseMessage]) -> bool:
-        """Whether a conversation leaves a local model's context room for an answer; others judge by themselves."""
-        if not isinstance(self.model, LocalChatModel):
-            return True
-        used = self.model.get_num_tokens(self.model.render(list(conversation)))
-        return used + ANSWER_ROOM <= self.model.language_model.context
-
-    def use_adapter(self, folder: Path | None) -> None:
-        """Puts a LoRA adapter on, or takes it off.
-
-        Raises:
-            ModelUnavailable: the model's weights are not here.
-            FileNotFoundError: no adapter in ``folder``.
-        """
-        if not isinstance(self.model, LocalChatModel):
-            raise ModelUnavailable(f"{self.name} takes no adapter: its weights are not on this machine")
-        self.model.use_adapter(folder)
-
-    def describe(self) -> dict[str, Any]:
-        """What is worth recording, JSON-serialisable and without secrets."""
-        adapter = self.model.adapter if isinstance(self.model, LocalChatModel) else None
-        return {
-            "name": self.name,
-            "style": self.style,
-            "tunable": self.tunable,
-            "supports_seed": self.supports_seed,
-            "base_folder": str(self.base_folder) if self.base_folder else None,
-            "adapter": str(adapter) if adapter else None,
-            "decoding": self.decoding,
-        }
+CHAT_PARALLEL = 4
+"""Requests under way at a time where a model is not served by vLLM: providers refuse too many."""
 
 
 def open_chat_model(config: ModelConfig) -> ChatModelHandle:
@@ -110,40 +29,105 @@ def open_chat_model(config: ModelConfig) -> ChatModelHandle:
     Raises:
         ModelUnavailable: it cannot be used here; the message says what to install, set or change.
     """
-    if config.base_url is not None:
-        return _served(config)
     if config.name == SCRIPTED:
         return _scripted(config)
-    if config.path is not None:
-        return _local(config, config.path)
-    if config.name == NANO:
-        return _local(config, NANO_FOLDER)
-    if config.name == SMOLLM2:
-        return _local(config, smollm2_folder(allow_download=config.allow_download))
-    if "/" in config.name and ":" not in config.name:
-        return _local(config, _hub_folder(config))
-    return _hosted(config)
+    if config.base_url is not None:
+        folder = folder_here(config)
+        return _served(config) if folder is None else _found(config, folder)
+    if config.serve is not None:
+        return _own(config)
+    folder = weights_folder(config)
+    return _hosted(config) if folder is None else _local(config, folder)
 
 
 def _local(config: ModelConfig, folder: Path) -> ChatModelHandle:
+    _check_folders(config, folder)
+    return _rendered(config, folder, LocalChatModel(folder=folder, name=config.name, adapter=config.adapter))
+
+
+def _own(config: ModelConfig) -> ChatModelHandle:
+    """A model that a server of ours serves; it is started by the first question."""
+    spec = serve_spec(config)
+    try:
+        if config.allow_download:
+            make_environment(spec.kind)
+        ready_environment(spec.kind)
+    except ServingError as error:
+        raise ModelUnavailable(str(error)) from error
+    folder = Path(spec.model)
+    return _rendered(config, folder, _vllm(config, folder, OwnServer(spec), config.serving.context))
+
+
+def serve_spec(config: ModelConfig) -> ServeSpec:
+    """The server that serves the model of ``config`` on this machine.
+
+    Raises:
+        ModelUnavailable: its weights are not here.
+    """
+    folder = weights_folder(config)
+    if folder is None:
+        raise ModelUnavailable(f"{config.name} cannot be served here: its weights are not on this machine")
+    _check_folders(config, folder)
+    kind = kind_here(config.serving.device)
+    return ServeSpec(model=str(folder.resolve()), name=config.name, kind=kind, settings=config.serving)
+
+
+def _found(config: ModelConfig, folder: Path) -> ChatModelHandle:
+    """A model whose weights are here, on a server that somebody runs."""
+    assert config.base_url is not None
+    _check_folders(config, folder)
+    key = key_in(config.api_key_env) if config.api_key_env else key_for(config.base_url)
+    connection = Connection(
+        config.base_url,
+        key,
+        f"start it, for example by 'netwright serve-model --model {config.path or config.name}', or correct "
+        "model.base_url",
+    )
+    try:
+        here, takes = connection.models(), connection.takes_adapters()
+    except ServingError as error:
+        raise ModelUnavailable(str(error)) from error
+    if config.name not in here:
+        raise ModelUnavailable(
+            f"the server at {config.base_url} serves {', '.join(here) or 'nothing'}, not {config.name}: "
+            "set model.name to its name, and model.path to the folder with the weights"
+        )
+    if config.adapter is not None and not takes:
+        raise ModelUnavailable(f"the server at {config.base_url} loads no adapters while it runs; leave model.adapter")
+    model = _vllm(config, folder, FoundServer(connection, config.name), here[config.name])
+    return _rendered(config, folder, model, tunable=takes)
+
+
+def _vllm(config: ModelConfig, folder: Path, source: ServerSource, room: int | None) -> VllmChatModel:
+    parallel = config.parallel or config.serving.concurrent
+    return VllmChatModel(
+        folder=folder, name=config.name, adapter=config.adapter, source=source, parallel=parallel, room=room
+    )
+
+
+def _check_folders(config: ModelConfig, folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise ModelUnavailable(
             f"no model in {folder}: config.json is missing; name a Hugging Face folder by model.path"
         )
     if config.adapter is not None and not (config.adapter / "adapter_config.json").is_file():
         raise ModelUnavailable(f"no adapter in {config.adapter}: adapter_config.json is missing")
-    probe = LocalChatModel(folder=folder, name=config.name, adapter=config.adapter)
+
+
+def _rendered(config: ModelConfig, folder: Path, probe: RenderedChatModel, *, tunable: bool = True) -> ChatModelHandle:
     style = probe.style
     decoding = config.decoding(NANO_DECODING if style == "completion" else PAPER_DECODING)
-    model = probe.model_copy(update=decoding.model_dump())
+    served = isinstance(probe, VllmChatModel)
     return ChatModelHandle(
         name=config.name,
-        model=model,
+        model=probe.model_copy(update=decoding.model_dump()),
         style=style,
-        tunable=True,
+        tunable=tunable,
         supports_seed=True,
-        base_folder=folder,
+        base_folder=folder if tunable else None,
+        parallel=probe.parallel if isinstance(probe, VllmChatModel) else 1,
         decoding=decoding.model_dump(),
+        structured=served,
     )
 
 
@@ -166,8 +150,9 @@ def _served(config: ModelConfig) -> ChatModelHandle:
         style="chat",
         tunable=False,
         supports_seed=True,
-        parallel=config.parallel,
+        parallel=config.parallel or CHAT_PARALLEL,
         decoding=config.decoding(PAPER_DECODING).model_dump(),
+        structured=True,
     )
 
 
@@ -181,33 +166,6 @@ def _hosted(config: ModelConfig) -> ChatModelHandle:
         style="chat",
         tunable=False,
         supports_seed=supports_seed,
-        parallel=config.parallel,
+        parallel=config.parallel or CHAT_PARALLEL,
         decoding=dict(config.chosen),
     )
-
-
-def hub_folder(name: str) -> Path:
-    """Where a Hugging Face hub model lies in the data directory once it is fetched."""
-    return home_folder("models") / "hub" / name.replace("/", "--")
-
-
-def _hub_folder(config: ModelConfig) -> Path:
-    """The folder of a Hugging Face hub model in the data directory, fetched when that is allowed."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    folder = hub_folder(config.name)
-    if (folder / "config.json").is_file():
-        return folder
-    if not config.allow_download:
-        raise ModelUnavailable(
-            f"{config.name} is not on this machine; set model.allow_download=true to fetch it from the Hugging Face "
-            "hub, or name a folder that holds it by model.path"
-        )
-    try:
-        snapshot_download(
-            config.name, local_dir=folder, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model"]
-        )
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise ModelUnavailable(f"{config.name} could not be fetched from the hub: {error}") from error
-    return folder

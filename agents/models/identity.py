@@ -8,10 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from ...memory.home import home_folder
-from .config import NANO, SCRIPTED, SMOLLM2, ModelConfig
-from .factory import NANO_FOLDER, hub_folder
-from .smollm2 import FOLDER as SMOLLM2_FOLDER
+from .config import SCRIPTED, SMOLLM2, ModelConfig
+from .folders import place_of
 from .smollm2 import SHA256 as SMOLLM2_SHA256
 
 NOT_HERE = "not on this machine"
@@ -49,15 +47,7 @@ def model_identity(config: ModelConfig) -> str:
 
 def local_folder(config: ModelConfig) -> Path | None:
     """Where a local model lies or would lie once it is fetched; ``None`` for a served or hosted one."""
-    if config.base_url is not None:
-        return None
-    if config.path is not None:
-        return config.path
-    if config.name == NANO:
-        return NANO_FOLDER
-    if config.name == SMOLLM2:
-        return home_folder("models") / SMOLLM2_FOLDER
-    return hub_folder(config.name) if "/" in config.name and ":" not in config.name else None
+    return None if config.base_url is not None else place_of(config)
 
 
 def _adapter(config: ModelConfig) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from langchain.chat_models import init_chat_model
@@ -10,7 +9,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from .config import PAPER_DECODING, ModelConfig, ModelUnavailable
+from .config import PAPER_DECODING, ModelConfig, ModelUnavailable, key_in
 
 KEY_VARIABLES = {
     "anthropic": "ANTHROPIC_API_KEY",
@@ -45,7 +44,7 @@ def served_chat_model(config: ModelConfig) -> ChatOpenAI:
         model=config.name,
         base_url=config.base_url,
         # A server of one's own takes any key, but the client insists on one.
-        api_key=SecretStr(_key(config.api_key_env) if config.api_key_env else "unused"),
+        api_key=SecretStr(key_in(config.api_key_env) if config.api_key_env else "unused"),
         temperature=decoding.temperature,
         top_p=decoding.top_p,
         max_completion_tokens=decoding.max_new_tokens,
@@ -69,7 +68,7 @@ def hosted_chat_model(config: ModelConfig) -> tuple[BaseChatModel, bool]:
         raise ModelUnavailable(f"{config.name} takes no top_k; leave model.top_k unset")
     variable = config.api_key_env or KEY_VARIABLES.get(provider)
     if variable:
-        options["api_key"] = _key(variable)
+        options["api_key"] = key_in(variable)
     try:
         model = init_chat_model(config.name, **options)
     except ImportError as error:
@@ -80,15 +79,3 @@ def hosted_chat_model(config: ModelConfig) -> tuple[BaseChatModel, bool]:
             f"provider:model as LangChain's init_chat_model takes it ({str(error).splitlines()[0]})"
         ) from error
     return model, provider in SEEDED_PROVIDERS
-
-
-def _key(variable: str) -> str:
-    """The key in an environment variable.
-
-    Raises:
-        ModelUnavailable: it is not set; the message names it.
-    """
-    key = os.environ.get(variable)
-    if not key:
-        raise ModelUnavailable(f"no key: set the environment variable {variable}, or name another by model.api_key_env")
-    return key

@@ -15,6 +15,7 @@ from ...memory.records import Records
 from ...memory.rows import Campaign
 from .console import JsonFlag, fail, guarded, out, print_json
 from .driving import drive, fetch, resumed_settings, summary
+from .papers import report_many
 from .planning import print_plan
 
 app = typer.Typer(no_args_is_help=True, help="Cycles of designing, training, admitting and tuning.")
@@ -35,6 +36,10 @@ ConfigOption = Annotated[
 ]
 RunArgument = Annotated[str | None, typer.Argument(help="The campaign's id; default: the newest one.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No live progress.")]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option("--threshold", min=0, max=1, help="Metric from which a network counts; default: the campaigns' own."),
+]
 DownloadFlag = Annotated[bool, typer.Option("--download", help="Allow fetching the data set.")]
 
 
@@ -131,19 +136,36 @@ def status(identifier: RunArgument = None, as_json: JsonFlag = False) -> None:
         out.print(table if campaigns else "no campaign yet: netwright campaign run")
 
 
-@app.command(epilog="Examples:  netwright campaign report  |  netwright campaign report night-1 --to ./night-1")
+@app.command(
+    epilog="Examples:  netwright campaign report  |  netwright campaign report night-1 --to ./night-1"
+    "  |  netwright campaign report night-1 --paper"
+)
 @guarded
 def report(
-    identifier: RunArgument = None,
-    to: Annotated[Path | None, typer.Option("--to", help="Folder for report.json and report.html.")] = None,
+    identifiers: Annotated[
+        list[str] | None, typer.Argument(help="The campaign's id, with --paper several; default: the newest one.")
+    ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Tables 2 to 7 and figures 2 and 3 of From Memorization to Creativity.")
+    ] = False,
+    threshold: ThresholdOption = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder for the files.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write report.json and report.html anew and print the table."""
+    """Write report.json and report.html anew and print the table; or draw the paper's tables and figures."""
     from ...graphs.runner import report_campaign
     from ...tools.report import campaign_report, report_table
 
     with Records() as records:
-        stored = _find(records, identifier, as_json)
+        found = [_find(records, one, as_json) for one in identifiers or (None,)]
+        if paper:
+            report_many(records, [one.id for one in found], "paper", to, threshold, as_json)
+            return
+        if len(found) > 1:
+            fail("several campaigns: give --paper, or use netwright campaign compare", as_json=as_json)
+        if threshold is not None:
+            fail("--threshold is for --paper: a report shows the campaign's own", as_json=as_json)
+        stored = found[0]
         written = report_campaign(stored.id, records, to)
         if as_json:
             print_json({"id": stored.id, "json": written.report_json, "html": written.report_html})
@@ -151,6 +173,23 @@ def report(
         out.print(report_table(campaign_report(records, stored.id)))
         files = f"report: {written.report_html}\n  data: {written.report_json}"
         out.print(escape(files), soft_wrap=True)
+
+
+@app.command(
+    epilog="Examples:  netwright campaign compare full-0 full-1 no-novelty-0 no-novelty-1"
+    "  |  netwright campaign compare full-0 no-tune-0 --threshold 0.8 --to ./ablations"
+)
+@guarded
+def compare(
+    identifiers: Annotated[list[str], typer.Argument(help="Campaigns; those that differ in their seed are pooled.")],
+    threshold: ThresholdOption = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder for the files.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Set campaigns side by side, seeds pooled: means, last cycles, differences with intervals, curves."""
+    with Records() as records:
+        ids = [_find(records, one, as_json).id for one in identifiers]
+        report_many(records, ids, "comparison", to, threshold, as_json)
 
 
 def _check_id(identifier: str | None, resume: bool, as_json: bool) -> None:

@@ -57,8 +57,9 @@ def _look() -> dict[str, list[Capability]]:
     folder, usable = _data_directory()
     groups = {"machine": [*_machine(), folder], "sandbox": capabilities(), "docker": docker_capabilities()}
     if usable:
-        return groups | {"models": _models(), "data sets": [_dataset(name) for name in known_datasets()]}
-    return groups | {"models": [_not_looked(folder)], "data sets": [_not_looked(folder)]}
+        looked = {"models": _models(), "serving": _serving()}
+        return groups | looked | {"data sets": [_dataset(name) for name in known_datasets()]}
+    return groups | {group: [_not_looked(folder)] for group in ("models", "serving", "data sets")}
 
 
 def _machine() -> list[Capability]:
@@ -101,6 +102,22 @@ def _models() -> list[Capability]:
     from ...sandbox.capabilities import Capability
 
     return [Capability(m.name, m.available, m.detail, None if m.available else m.remedy) for m in known_models()]
+
+
+def _serving() -> list[Capability]:
+    from ...sandbox.capabilities import Capability
+    from ...tools.serving.environment import MAKE, REQUIREMENT, kind_here, serve_environment
+    from ...tools.serving.server import servers
+
+    kind = kind_here()
+    place, on = serve_environment(kind), {"cpu": "the CPU", "gpu": "GPUs"}[kind]
+    told = f"{REQUIREMENT[kind]} for {on}, in {place.folder}" if place.made else f"not made yet; it would be for {on}"
+    running = [f"{state.name} at {state.url}" for state in servers()]
+    return [
+        Capability("environment with vLLM", place.made, told, None if place.made else MAKE),
+        Capability("model server", bool(running), ", ".join(running) or "none runs",
+                   None if running else "needed for model.base_url alone: netwright serve-model --detach"),
+    ]  # fmt: skip
 
 
 def _not_looked(folder: Capability) -> Capability:

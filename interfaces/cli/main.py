@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 from ... import __version__
-from . import blocks, campaign, check, corpus, dedup, design, doctor, evaluate, known, model, publishing
+from . import (
+    blocks,
+    campaign,
+    check,
+    corpus,
+    dedup,
+    design,
+    doctor,
+    evaluate,
+    known,
+    model,
+    predicting,
+    publishing,
+    reinforcing,
+    serving,
+)
 
 app = typer.Typer(
     name="netwright",
@@ -20,7 +35,11 @@ app = typer.Typer(
 app.add_typer(blocks.app, name="blocks")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(corpus.app, name="import")
+model.app.command("grpo", epilog="Example:  netwright model grpo --out ./reinforced --set grpo.train_limit=320")(
+    reinforcing.grpo
+)
 app.add_typer(model.app, name="model")
+app.add_typer(predicting.app, name="predict")
 app.command(
     "design",
     epilog='Examples:  netwright design "a CIFAR-10 classifier under 200k parameters" --out net.py'
@@ -52,6 +71,11 @@ app.command(
     epilog="Examples:  netwright stats  |  netwright stats --dataset cifar10 --epoch 1 --out ./figures"
     "  |  netwright stats --nn-prefix alt- --json",
 )(publishing.stats)
+app.command(
+    "serve-model",
+    epilog="Examples:  netwright serve-model --prepare  |  netwright serve-model --model nano --detach"
+    "  |  netwright serve-model --status --json  |  netwright serve-model --stop",
+)(serving.serve_model)
 app.command("datasets", epilog="Examples:  netwright datasets  |  netwright datasets --json")(known.datasets)
 app.command("protocols", epilog="Examples:  netwright protocols  |  netwright protocols --json")(known.protocols)
 app.command("doctor", epilog="Examples:  netwright doctor  |  netwright doctor --json")(doctor.doctor)

@@ -40,6 +40,7 @@ def call(*arguments: str):
         ("model", "pretrain"),
         ("model", "list"),
         ("model", "rollback"),
+        ("serve-model",),
         ("doctor",),
     ],
 )
@@ -318,7 +319,7 @@ def test_doctor_names_what_is_in_force_and_what_to_install():
     result = call("doctor", "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)["capabilities"]
-    assert {c["group"] for c in found} == {"machine", "sandbox", "docker", "models", "data sets"}
+    assert {c["group"] for c in found} == {"machine", "sandbox", "docker", "models", "serving", "data sets"}
     for capability in found:
         assert isinstance(capability["in_force"], bool)
         assert capability["in_force"] or capability["remedy"], capability

@@ -84,6 +84,30 @@ def test_adapter_is_there_only_after_commit(records: Records, tmp_path: Path) ->
         store.begin(1)
 
 
+def test_intermediate_results_are_written_once_and_cleared_by_the_commit(records: Records, tmp_path: Path) -> None:
+    store, written = AdapterStore(records, "c", tmp_path), []
+
+    def write(folder: Path) -> None:
+        written.append(folder)
+        (folder / "weights").write_text(str(len(written)))
+
+    def killed(folder: Path) -> None:
+        (folder / "half").write_text("x")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.staged(1, "sft-from-000", killed)
+    folder = store.staged(1, "sft-from-000", write)
+    assert store.staged(1, "sft-from-000", write) == folder
+    assert [p.name for p in folder.iterdir()] == ["weights"]
+    assert (folder / "weights").read_text() == "1"
+    assert store.staged(1, "sft-from-001", write) != folder
+    assert store.latest() is None
+    _write(store, 1)
+    assert not folder.exists()
+    assert [p.name for p in folder.parent.iterdir()] == ["cycle-001"]
+
+
 def test_commit_of_nothing_is_refused(records: Records, tmp_path: Path) -> None:
     store = AdapterStore(records, "c", tmp_path)
     store.begin(1)

@@ -44,7 +44,7 @@ def run(payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[
         ``line``, ``params``, ``flops`` (of one sample), ``figures`` (see ``figures``), ``seconds``.
     """
     started = time.perf_counter()
-    check = _Validation(payload, note)
+    check = Validation(payload, note)
     try:
         check.run()
         failure: dict[str, Any] = {"error_class": None, "message": None, "line": None}
@@ -63,7 +63,7 @@ def run(payload: dict[str, Any], data: dict[str, torch.Tensor], note: Callable[[
     }
 
 
-class _Validation:
+class Validation:
     """The stages, one method each; ``stage`` is the one that is running."""
 
     def __init__(self, payload: dict[str, Any], note: Callable[[str], None]) -> None:

@@ -9,6 +9,7 @@ from ... import __version__
 from ...memory.records import Records
 from ...memory.rows import Cycle, Generation
 from ..statistics import summarise, wilson_interval
+from .foreseen import foreseen
 from .history import History
 from .model import (
     Accuracy,
@@ -103,7 +104,9 @@ def _cycle(
         seconds=cycle.timings,
         tokens=sum(one.tokens_in + one.tokens_out for one in slots)
         + sum(one.tokens_in + one.tokens_out for one in repairs),
+        repaired_by_hint=sum(one.by == "hint" and one.verdict is not None and one.verdict.ok for one in repairs),
         values=tuple(values),
+        foreseen=foreseen(history, cycle.n),
     )
 
 

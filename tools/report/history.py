@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...memory.records import Records, RecordsError
-from ...memory.rows import Admission, Campaign, Cycle, Generation, RepairAttempt
+from ...memory.rows import Admission, Campaign, Cycle, Generation, Prediction, RepairAttempt
 from ...memory.types import Candidate, Protocol, Task, Trial, Verdict
 from .model import ErrorCount
 
@@ -33,6 +33,7 @@ class History:
     verdicts: dict[str, Verdict]
     trials: dict[str, Trial]
     candidates: dict[str, Candidate]
+    predictions: tuple[Prediction, ...] = ()
 
     @classmethod
     def read(cls, records: Records, campaign_id: str) -> History:
@@ -60,6 +61,7 @@ class History:
             verdicts=records.get_verdicts(written.union(final), task.id, campaign.limits_hash),
             trials=records.get_trials(final, task.id, campaign.protocol_hash),
             candidates=records.get_candidates(final),
+            predictions=tuple(records.predictions(campaign_id)),
         )
 
     def in_cycle(self, cycle: int) -> list[Generation]:

@@ -48,6 +48,26 @@ class Share(Frozen):
     high: float | None
 
 
+class Foreseen(Frozen):
+    """What was predicted in a cycle before training, beside what came of it.
+
+    Attributes:
+        ranked: networks that were predicted; ``pruned``: those of them that were not trained for it.
+        learned_from: trained networks that the first prediction of the cycle was learned from.
+        n: of the trained ones those that have a metric; the rest is about these.
+        spearman: rank correlation of predicted and reached; ``error``: mean absolute error.
+        held: metrics in the predicted interval, with the Wilson interval.
+    """
+
+    ranked: int
+    pruned: int
+    learned_from: int
+    n: int
+    spearman: float | None
+    error: float | None
+    held: Share
+
+
 class CycleReport(Frozen):
     """One cycle in numbers.
 
@@ -59,8 +79,10 @@ class CycleReport(Frozen):
         duplicates: valid candidates that were not novel; ``duplicates_by`` splits them into ``exact``,
             ``corpus``, ``cycle`` and ``graph``.
         corpus: prompt–code pairs after the cycle.
+        repaired_by_hint: of the networks that repair made valid, those that an edit mended and no model.
         seconds: by stage.
         values: metrics of the trained networks, in slot order.
+        foreseen: what was predicted before training; ``None`` where nothing was.
     """
 
     cycle: int
@@ -81,7 +103,9 @@ class CycleReport(Frozen):
     corpus: int
     seconds: dict[str, float]
     tokens: int
+    repaired_by_hint: int = 0
     values: tuple[float, ...]
+    foreseen: Foreseen | None = None
 
 
 class CandidateLine(Frozen):

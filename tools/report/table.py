@@ -26,10 +26,11 @@ _COLUMNS = (
 
 def report_table(report: CampaignReport) -> Table:
     """One row per cycle; shares and metrics in per cent, 95 % intervals below them."""
+    pruned = "; below the trained: pruned by prediction" if any(one.foreseen for one in report.cycles) else ""
     stop = f", stopped by: {shown(report.stop_reason)}" if report.stop_reason else ""
     table = Table(
         title=Text(f"campaign {report.campaign} on {report.task.dataset}: {report.state}{stop}"),
-        caption=Text("per cent, with 95 % intervals; valid: as written, after clean-up, after repair"),
+        caption=Text(f"per cent, with 95 % intervals; valid: as written, after clean-up, after repair{pruned}"),
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         show_edge=False,
@@ -49,7 +50,7 @@ def _cells(cycle: CycleReport) -> list[str]:
         str(cycle.generated),
         _with_interval(raw.rate, raw.low, raw.high),
         f"{percent(cycle.valid.cleanup.rate)}\n{percent(cycle.valid.repair.rate)}",
-        str(cycle.trained),
+        f"{cycle.trained}\n−{cycle.foreseen.pruned}" if cycle.foreseen else str(cycle.trained),
         _with_interval(accuracy.mean, accuracy.low, accuracy.high),
         f"{percent(accuracy.median)}\n{percent(accuracy.best)}",
         _with_interval(above.share, above.low, above.high),

@@ -1,0 +1,154 @@
+"""What the predictor decides is on record first, is decided once, and does not depend on when it is asked."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from netwright.agents.predictor import PRUNED, PredictorAgent
+from netwright.memory.records import Records
+from netwright.memory.rows import Admission, Campaign, Cycle, Generation
+from netwright.memory.types import Candidate, Protocol, Task, Trial, candidate_id
+from netwright.tools.generators.corpus import build_corpus
+from netwright.tools.prediction.trees import _TREES
+from netwright.tools.report import campaign_report, report_html
+
+TASK = Task(dataset="digits", in_shape=(1, 8, 8), out_shape=(10,))
+PROTOCOL = Protocol(name="one-epoch")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_trees() -> Iterator[None]:
+    """A quarter of the trees, each with more say: the tests fit dozens of predictors."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(_TREES, "n_estimators", 25)
+        patch.setitem(_TREES, "learning_rate", 0.2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def sources() -> list[str]:
+    found = {candidate_id(p.source): p.source for p in build_corpus(99, 700) if p.header.in_shape == (1, 8, 8)}
+    assert len(found) >= 70
+    return list(found.values())[:70]
+
+
+def metric_of(source: str) -> float:
+    return (0.8 if "BatchNorm" in source else 0.4) + (len(source) % 100) / 1_000
+
+
+def train(records: Records, source: str, metric: float) -> str:
+    key = records.add_candidate(Candidate(source=source))
+    place = {"candidate_id": key, "task_id": TASK.id, "protocol_hash": PROTOCOL.hash}
+    if records.start_trial(**place).state == "running":
+        records.finish_trial(Trial.model_validate({**place, "state": "complete", "metric": metric}))
+    return key
+
+
+def begin(records: Records, name: str) -> None:
+    records.create_campaign(Campaign(id=name, task_id=TASK.id, protocol_hash=PROTOCOL.hash))
+    records.put_cycle(Cycle(campaign_id=name, n=1, threshold=0.5))
+
+
+@pytest.fixture
+def records(tmp_path: Path, sources: list[str]) -> Iterator[Records]:
+    """Fifty trained networks from before the campaign ``c``, and twenty new ones."""
+    with Records(f"sqlite:///{tmp_path / 'records.db'}") as opened:
+        opened.add_task(TASK)
+        opened.add_protocol(PROTOCOL)
+        for source in sources[:50]:
+            train(opened, source, metric_of(source))
+        begin(opened, "c")
+        opened.add_candidates(Candidate(source=source) for source in sources[50:])
+        yield opened
+
+
+def agent(records: Records, keep: float = 0.3, least: int = 40) -> PredictorAgent:
+    return PredictorAgent(records, TASK, PROTOCOL, seed=5, keep=keep, least=least)
+
+
+def new(sources: list[str]) -> list[str]:
+    return [candidate_id(source) for source in sources[50:]]
+
+
+def test_the_best_share_is_kept_and_the_rest_pruned_with_its_reason(records: Records, sources: list[str]) -> None:
+    ids = new(sources)
+    agent(records).decide("c", 1, ids)
+    found = records.predictions("c")
+    assert [one.place for one in found] == list(range(1, 21))
+    assert [one.kept for one in found] == [True] * 6 + [False] * 14
+    assert all(a.metric >= b.metric for a, b in itertools.pairwise(found))
+    trials = records.get_trials(ids, TASK.id, PROTOCOL.hash)
+    assert set(trials) == {one.candidate_id for one in found if not one.kept}
+    last = trials[found[-1].candidate_id]
+    assert (last.state, last.error_class, last.metric) == ("pruned", PRUNED, None)
+    assert "from 50 networks: place 20 of 20" in (last.message or "")
+
+
+def test_asked_again_it_has_decided(records: Records, sources: list[str]) -> None:
+    ids = new(sources)
+    agent(records).decide("c", 1, ids)
+    before = records.predictions("c")
+    train(records, "late = 1", 0.99)
+    agent(records, keep=1.0).decide("c", 1, ids)
+    assert records.predictions("c") == before
+
+
+def test_a_run_that_was_cut_off_after_writing_goes_on(records: Records, sources: list[str]) -> None:
+    """Predictions are on record before they prune: what a killed run predicted, the next one carries out."""
+    ids, one = new(sources), agent(records)
+    told = one._predictions("c", 1, ids)
+    records.put_predictions(told)
+    assert not records.get_trials(ids, TASK.id, PROTOCOL.hash)
+    agent(records).decide("c", 1, ids)
+    assert records.predictions("c") == sorted(told, key=lambda item: item.place)
+    assert len(records.get_trials(ids, TASK.id, PROTOCOL.hash)) == 14
+
+
+def test_others_that_train_meanwhile_change_nothing(records: Records, sources: list[str]) -> None:
+    """Learned is from what ended before the campaign began and from the campaign's own earlier rounds."""
+    ids = new(sources)
+    first = agent(records)._predictions("c", 1, ids)
+    train(records, "other = 1", 0.01)
+    assert agent(records)._predictions("c", 1, ids) == first
+    own = train(records, "own = 1", 0.5)
+    records.put_admission(Admission(campaign_id="c", cycle=1, candidate_id=own, admitted=True, metric=0.5))
+    grown = agent(records)._predictions("c", 2, ids)
+    assert {one.learned_from for one in grown} == {51}
+
+
+def test_with_too_little_on_record_everything_is_trained(records: Records, sources: list[str]) -> None:
+    agent(records, least=51).decide("c", 1, new(sources))
+    assert records.predictions("c") == []
+    assert not records.get_trials(new(sources), TASK.id, PROTOCOL.hash)
+
+
+def test_what_was_trained_already_is_not_ranked(records: Records, sources: list[str]) -> None:
+    ids = new(sources)
+    train(records, sources[50], 0.7)
+    agent(records).decide("c", 1, ids)
+    assert ids[0] not in {one.candidate_id for one in records.predictions("c")}
+    trial = records.get_trial(ids[0], TASK.id, PROTOCOL.hash)
+    assert trial is not None
+    assert trial.state == "complete"
+
+
+def test_the_report_sets_predictions_beside_what_came_of_them(records: Records, sources: list[str]) -> None:
+    ids = new(sources)
+    for slot, key in enumerate(ids):
+        place = {"campaign_id": "c", "cycle": 1, "slot": slot, "answer": "x", "valid_by": "generation", "novel": True}
+        records.put_generation(Generation.model_validate({**place, "candidate_id": key, "raw_candidate_id": key}))
+    agent(records).decide("c", 1, ids)
+    for one in records.predictions("c"):
+        if one.kept:
+            source = next(s for s in sources if candidate_id(s) == one.candidate_id)
+            train(records, source, metric_of(source))
+    (cycle,) = campaign_report(records, "c").cycles
+    assert cycle.foreseen is not None
+    assert (cycle.foreseen.ranked, cycle.foreseen.pruned, cycle.foreseen.n) == (20, 14, 6)
+    assert cycle.foreseen.learned_from == 50
+    assert cycle.foreseen.error is not None
+    assert cycle.foreseen.error < 0.3
+    assert "Predictions before training" in report_html(campaign_report(records, "c"))

@@ -1,0 +1,195 @@
+"""Answers that change a given network: search/replace blocks or a unified diff, applied strictly or not at all.
+
+Every hunk names lines of the parent that must stand there exactly once, to the character. Nothing is guessed: line
+numbers of a diff are not used (language models count badly), and white space counts. An error names the hunk.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+MAX_ANSWER_CHARS: Final = 64 * 1024
+"""Characters of an answer that is read; a longer one is refused, not cut."""
+MAX_HUNKS: Final = 32
+MAX_HUNK_LINES: Final = 400
+MAX_SOURCE_BYTES: Final = 256 * 1024  # of what comes out; the sandbox reads no more
+
+_SEARCH = re.compile(r"<{5,9} ?SEARCH[ \t]*")
+_MIDDLE = re.compile(r"={5,9}[ \t]*")
+_REPLACE = re.compile(r">{5,9} ?REPLACE[ \t]*")
+_HUNK = re.compile(r"@@(?: .*)?")
+_FENCE = re.compile(r"[ \t]{0,8}(?:`{3,}|~{3,})[^\n`]*")
+_THINK_CLOSE = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+_SHOWN = 60
+
+
+class DeltaError(ValueError):
+    """An answer cannot be applied.
+
+    Attributes:
+        error_class: ``NoDelta`` (no blocks in it), ``BadDelta`` (a block is malformed), ``DeltaMismatch`` (lines that
+            the parent has not, or has more than once), ``DeltaConflict`` (hunks that overlap), ``DeltaEmpty`` (nothing
+            is changed), ``DeltaTooLarge``.
+    """
+
+    def __init__(self, error_class: str, message: str) -> None:
+        super().__init__(message)
+        self.error_class = error_class
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """Lines of the parent and what stands there afterwards.
+
+    Attributes:
+        number: place in the answer, from 1.
+        old, new: lines without their ends; ``new`` is empty where they are deleted.
+    """
+
+    number: int
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+def changed(parent: str, answer: str) -> str:
+    """The parent's text as an answer changes it.
+
+    Raises:
+        DeltaError: the answer holds no change that applies.
+    """
+    return apply(parent, parse(answer))
+
+
+def parse(answer: str) -> tuple[Hunk, ...]:
+    """The hunks of an answer: its search/replace blocks, or, where it has none, its unified diff.
+
+    Text around them and code fences are ignored, and so is what stands before the last ``</think>``.
+
+    Raises:
+        DeltaError: ``NoDelta``, ``BadDelta`` or ``DeltaTooLarge``.
+    """
+    if len(answer) > MAX_ANSWER_CHARS:
+        raise DeltaError("DeltaTooLarge", f"the answer has {len(answer):,} characters, at most {MAX_ANSWER_CHARS:,}")
+    closed = [match.end() for match in _THINK_CLOSE.finditer(answer)]
+    lines = _lines(answer[closed[-1] :] if closed else answer)
+    if any(_SEARCH.fullmatch(line) for line in lines):
+        hunks = _blocks(lines)
+    elif any(_HUNK.fullmatch(line) for line in lines):
+        hunks = _diff(lines)
+    else:
+        raise DeltaError("NoDelta", "the answer holds no <<<<<<< SEARCH block and no unified diff")
+    if len(hunks) > MAX_HUNKS:
+        raise DeltaError("DeltaTooLarge", f"the answer has {len(hunks)} hunks, at most {MAX_HUNKS}")
+    for hunk in hunks:
+        if max(len(hunk.old), len(hunk.new)) > MAX_HUNK_LINES:
+            raise DeltaError("DeltaTooLarge", f"hunk {hunk.number} has more than {MAX_HUNK_LINES} lines")
+        if not any(line.strip() for line in hunk.old):
+            raise DeltaError("BadDelta", f"hunk {hunk.number} names no line of the file: quote the lines it changes")
+    return tuple(hunks)
+
+
+def apply(parent: str, hunks: tuple[Hunk, ...]) -> str:
+    """The parent's text with all hunks applied; each is looked for in the parent as it was, so their order is free.
+
+    Raises:
+        DeltaError: ``DeltaMismatch``, ``DeltaConflict``, ``DeltaEmpty`` or ``DeltaTooLarge``.
+    """
+    lines = _lines(parent)
+    placed = sorted((_place(lines, hunk), hunk.number, hunk) for hunk in hunks)
+    for (at, number, hunk), (after, second, _) in pairwise(placed):
+        if at + len(hunk.old) > after:
+            raise DeltaError("DeltaConflict", f"hunks {number} and {second} change the same lines (line {after + 1})")
+    for at, _, hunk in reversed(placed):
+        lines[at : at + len(hunk.old)] = hunk.new
+    text = "\n".join(lines)
+    if text == "\n".join(_lines(parent)):
+        raise DeltaError("DeltaEmpty", "the answer changes nothing")
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_SOURCE_BYTES:
+        raise DeltaError("DeltaTooLarge", f"the changed file has more than {MAX_SOURCE_BYTES:,} bytes")
+    return text
+
+
+def _place(lines: list[str], hunk: Hunk) -> int:
+    """The one line, from 0, at which a hunk's old lines stand."""
+    size, old = len(hunk.old), list(hunk.old)
+    found = [at for at in range(len(lines) - size + 1) if lines[at] == old[0] and lines[at : at + size] == old]
+    if len(found) == 1:
+        return found[0]
+    first = next(line for line in hunk.old if line.strip()).strip()[:_SHOWN]
+    if found:
+        at = ", ".join(str(one + 1) for one in found[:5])
+        raise DeltaError(
+            "DeltaMismatch",
+            f"hunk {hunk.number} ('{first}'): its {size} lines stand {len(found)} times in the file (lines {at}); "
+            "quote more lines around the change",
+        )
+    near = next((n for n, line in enumerate(hunk.old) if line not in lines), None)
+    wrong = (
+        f"; line {near + 1} of it, '{hunk.old[near].strip()[:_SHOWN]}', is not in the file" if near is not None else ""
+    )
+    raise DeltaError("DeltaMismatch", f"hunk {hunk.number} ('{first}'): its {size} lines are not in the file{wrong}")
+
+
+def _blocks(lines: list[str]) -> list[Hunk]:
+    """Search/replace blocks."""
+    hunks: list[Hunk] = []
+    old: list[str] | None = None
+    new: list[str] | None = None
+    for line in lines:
+        number = len(hunks) + 1
+        if _SEARCH.fullmatch(line):
+            if old is not None:
+                raise DeltaError("BadDelta", f"hunk {number} is not closed by >>>>>>> REPLACE before the next begins")
+            old = []
+        elif old is None:
+            continue
+        elif new is None and _MIDDLE.fullmatch(line):
+            new = []
+        elif _REPLACE.fullmatch(line):
+            if new is None:
+                raise DeltaError("BadDelta", f"hunk {number} has no ======= between its two parts")
+            hunks.append(Hunk(number, tuple(old), tuple(new)))
+            old = new = None
+        else:
+            (old if new is None else new).append(line)
+    if old is not None:
+        raise DeltaError("BadDelta", f"hunk {len(hunks) + 1} is not closed by >>>>>>> REPLACE: was the answer cut?")
+    return hunks
+
+
+def _diff(lines: list[str]) -> list[Hunk]:
+    """The hunks of a unified diff; a hunk ends at a line that belongs to none."""
+    hunks: list[Hunk] = []
+    inside: tuple[list[str], list[str]] | None = None
+    for number, line in enumerate([*lines, "```"]):
+        heading = line.startswith("--- ") and number + 1 < len(lines) and lines[number + 1].startswith("+++ ")
+        if _HUNK.fullmatch(line) or heading or (inside is not None and _FENCE.fullmatch(line)):
+            if inside is not None and (inside[0] or inside[1]):
+                hunks.append(_trimmed(len(hunks) + 1, *inside))
+            inside = ([], []) if _HUNK.fullmatch(line) else None
+        elif inside is None or line.startswith("\\ No newline"):
+            continue
+        elif line[:1] in ("-", "+", " ") or not line:
+            # An empty line stands for an empty line of context, whose blank editors and models leave out.
+            if line[:1] != "+":
+                inside[0].append(line[1:])
+            if line[:1] != "-":
+                inside[1].append(line[1:])
+        else:
+            raise DeltaError("BadDelta", f"hunk {len(hunks) + 1}: the line '{line[:_SHOWN]}' begins with none of ' -+'")
+    return hunks
+
+
+def _trimmed(number: int, old: list[str], new: list[str]) -> Hunk:
+    """A hunk without the empty lines at its end that stand between it and what follows in the answer."""
+    while old and new and not old[-1] and not new[-1]:
+        old, new = old[:-1], new[:-1]
+    return Hunk(number, tuple(old), tuple(new))
+
+
+def _lines(text: str) -> list[str]:
+    """Lines without their ends, whichever of the three kinds these are."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

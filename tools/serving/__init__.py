@@ -1,0 +1,1 @@
+"""Serving language models by vLLM, in an environment of its own."""
