@@ -105,10 +105,10 @@ def text(document: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"Repaired in at most {document['tries']} tries (at once: in the first), with 95 % Wilson intervals; embedded "
-        f"model, seed {document['seed']}. The programs are {document['programs']} of {sum(about['invalid'].values())} invalid ones "
-        f"among {about['sampled']:,} that the model wrote at temperatures {about['temperatures'][0]:g} to "
-        f"{about['temperatures'][-1]:g} (seed {about['seed']}), taken evenly over the classes; the last line weighs "
-        "the classes by how often they came.",
+        f"model, seed {document['seed']}. The programs are {document['programs']} of "
+        f"{sum(about['invalid'].values())} invalid ones among {about['sampled']:,} that the model wrote at "
+        f"temperatures {about['temperatures'][0]:g} to {about['temperatures'][-1]:g} (seed {about['seed']}), taken "
+        "evenly over the classes; the last line weighs the classes by how often they came.",
     ]
     if paired:
         lines[-1] += (

@@ -252,9 +252,7 @@ def open_design(
     ):
         validator = Validator(sandbox, limits=config.sandbox.validation)
         hinter = _hinter(config, sandbox)
-        designer, repairer = _designer_and_repairer(
-            config, model, records, validator, request, chosen, library, hinter
-        )
+        designer, repairer = _designer_and_repairer(config, model, records, validator, request, chosen, library, hinter)
         trainer = EvaluatorAgent(
             records,
             Evaluator(sandbox, config.evaluation.memory_mb, devices),
