@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ..memory.records import Records
 from ..memory.rows import Generation
 from ..memory.types import Request
+from ..tools.generators.headers import EACH, STYLES
 from .models.factory import ChatModelHandle
 from .prompting import Prompt, chat_prompt, completion_prompt, delta_prompt
 from .retriever import Retriever, Shown
@@ -60,7 +61,8 @@ class Designer:
         request: the task and its limits.
         seed: the campaign's seed.
         size: candidates per batch.
-        style: architecture style asked of a completion model; ``any`` leaves it to the model.
+        style: architecture style asked of a completion model; ``any`` leaves it to the model, ``each`` asks for all
+            styles in turn, so that a tuned model cannot fall back on the one that it does best.
         retriever: of the networks and blocks that an instruct model is shown.
         grafts: slots at the end of each batch that are left to the grafter.
         delta: an instruct model is shown a network of the records and answers with what it changes; where there is
@@ -143,7 +145,8 @@ class Designer:
     def _prompt(self, cycle: int, slot: int) -> Asked:
         rng = random.Random(derive_seed(self.seed, "prompt", cycle, slot))
         if self.model.style == "completion":
-            return Asked(completion_prompt(self.request, rng, self.style))
+            style = STYLES[slot % len(STYLES)] if self.style == EACH else self.style
+            return Asked(completion_prompt(self.request, rng, style))
         parent = self.retriever.parent(rng) if self.delta else None
         shown = self.retriever.shown(self.request, rng, parent)
         if parent is None:

@@ -16,7 +16,7 @@ from ..memory.types import Precision
 from ..sandbox import DockerOptions, Limits, backend_order
 from ..tools.devices import GPU_MEMORY_MB, TRAINING_MEMORY_MB, DeviceChoice
 from ..tools.finetuning import TuneConfig
-from ..tools.generators.headers import ANY, STYLES
+from ..tools.generators.headers import ANY, EACH, STYLES
 from ..tools.grpo_config import GrpoConfig
 
 CONFIGS: Final = Path(__file__).resolve().parents[1] / "configs"
@@ -66,7 +66,9 @@ class CampaignSettings(Settings):
     dataset: str = "digits"
     seed: int = Field(default=0, ge=0)
     candidates: int = Field(default=64, ge=1, description="candidates written per batch")
-    style: str = Field(default="any", description="architecture style asked for; any: the model chooses")
+    style: str = Field(
+        default="any", description="architecture style asked for; any: the model chooses; each: all of them in turn"
+    )
     min_params: int | None = Field(default=None, ge=1)
     max_params: int | None = Field(default=None, ge=1, description="parameter budget of each network; null: none")
     threshold: float | None = Field(
@@ -101,8 +103,8 @@ class CampaignSettings(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.style not in (ANY, *STYLES):
-            raise ValueError(f"unknown style {self.style!r}; choose from {', '.join((ANY, *STYLES))}")
+        if self.style not in (ANY, EACH, *STYLES):
+            raise ValueError(f"unknown style {self.style!r}; choose from {', '.join((ANY, EACH, *STYLES))}")
         if self.threshold is not None and self.threshold_share is not None:
             raise ValueError("set either threshold or threshold_share, not both")
         if self.min_params and self.max_params and self.min_params > self.max_params:

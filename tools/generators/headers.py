@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 ANY = "any"
+EACH = "each"  # of the styles in turn; a choice of the designer's, never in a header
 STYLES: tuple[str, ...] = (
     "plain",
     "residual",
