@@ -16,7 +16,7 @@ STAMP := $(VENV)/.installed-$(KEY)
 CORES ?= 2
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-vllm test-fuzz bench-corpus bench-evaluator bench-predictor bench-validation bench-blocks bench-blocks-forward bench-dedup bench-grpo bench-records bench-retrieval bench-repair lint format docs lock clean
+.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-vllm test-fuzz bench-ablations bench-corpus bench-evaluator bench-predictor bench-validation bench-blocks bench-blocks-forward bench-dedup bench-grpo bench-loop bench-records bench-retrieval bench-repair lint format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -81,12 +81,16 @@ test-postgres: setup ## the records on a PostgreSQL server of their own (install
 	NETWRIGHT_TEST_POSTGRES=$${started#* } $(PYTEST) -m postgres --timeout 900
 
 test-vllm: setup ## the embedded model served by vLLM: makes its environment where absent, a campaign through it, its speed
+	$(VENV)/bin/netwright serve-model --prepare --set model.serving.device=cpu
+	NETWRIGHT_TEST_SERVING="$${NETWRIGHT_HOME:-}" $(PYTEST) -m vllm -s --timeout 1800
 	$(VENV)/bin/netwright serve-model --prepare
-	$(PYTEST) -m vllm -s --timeout 1800
 	$(PY) benchmarks/serving.py
 
 test-fuzz: setup ## ten thousand hostile inputs through validate: a verdict for each, nothing left behind
 	$(PYTEST) -m fuzz -s --timeout 3600
+
+bench-ablations: setup ## the loop on digits without novelty filter, threshold or iteration, two seeds (goes on where it was; 80 min)
+	$(PY) benchmarks/ablations.py
 
 bench-corpus: setup ## train a sample of the embedded model's corpus: how good is what it learned from?
 	$(PY) benchmarks/corpus_accuracy.py
@@ -108,6 +112,9 @@ bench-dedup: setup ## near-duplicates among 3,000 and 30,000 networks: speed, me
 
 bench-grpo: setup ## reinforcement of the embedded model on held-out skeletons, before, after and beside plain sampling (40 min)
 	$(PY) benchmarks/grpo.py
+
+bench-loop: setup ## the paper's 22 cycles on Fashion-MNIST, killed once and gone on with (goes on where it was; 2 to 3 h)
+	$(PY) benchmarks/paper_loop.py
 
 bench-records: setup ## 750,000 scores of 14,000 networks on SQLite and PostgreSQL: inserts, queries, size
 	$(PY) benchmarks/records_scale.py

@@ -1,6 +1,6 @@
 """Repair measured: how many broken programs of the embedded model does it mend, with hints and without?
 
-    python benchmarks/repair.py --make [--seed 2027] [--batches 10]
+    python benchmarks/repair.py --make [--seed 2027] [--batches 14]
     python benchmarks/repair.py [--seed 0] [--fresh]
 
 ``--make`` samples the embedded model at temperatures from 0.9 to 1.2 for the headers of the data sets, keeps what is

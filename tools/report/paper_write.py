@@ -48,14 +48,18 @@ def paper_markdown(report: PaperReport) -> str:
     """Tables and links to the figures beside the file."""
     parts = [f"# {_cell(report.title)}"]
     for table in report.tables:
-        lines = [_row(table.columns), _row(("---",) * len(table.columns)), *map(_row, table.rows)]
-        parts.append(f"## {_cell(table.title)}\n\n{_cell(table.caption)}\n\n" + "\n".join(lines))
+        parts.append(f"## {_cell(table.title)}\n\n{_cell(table.caption)}\n\n{markdown_table(table)}")
     for figure in report.figures:
         parts.append(
             f"## {_cell(figure.title)}\n\n![{_cell(figure.title)}]({figure.name}.png)\n\n{_cell(figure.caption)}"
         )
     parts.append(f"Made by netwright {report.version} from the records.")
     return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(table: PaperTable) -> str:
+    """The rows of a table as Markdown, without its title and caption."""
+    return "\n".join([_row(table.columns), _row(("---",) * len(table.columns)), *map(_row, table.rows)])
 
 
 def paper_html(report: PaperReport, figures: Sequence[Drawn]) -> str:
