@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,7 @@ class Learner:
         enabled: ``False`` is the no-iteration ablation: the corpus grows, the model stays as it is.
         guard: takes an adapter back whose cycle collapsed; without it every adapter stays.
         least_pairs: of a tune; the best networks below the threshold make up what is missing.
+        most_pairs: of a tune; the best of each prompt in turn. A growing corpus then raises what is learned from.
         reinforcer: trains by GRPO in the cycles where ``improvement`` names it.
         improvement: what a cycle does, in order: ``sft``, ``grpo`` or both.
     """
@@ -66,6 +68,7 @@ class Learner:
         progress: Callable[[TuneProgress], None] | None = None,
         guard: CollapseGuard | None = None,
         least_pairs: int = 0,
+        most_pairs: int | None = None,
         reinforcer: Reinforcer | None = None,
         improvement: Callable[[int], Sequence[str]] = lambda cycle: ("sft",),
     ) -> None:
@@ -83,6 +86,7 @@ class Learner:
         self.progress = progress
         self.guard = guard
         self.least_pairs = least_pairs
+        self.most_pairs = most_pairs
         self.reinforcer = reinforcer
         self.improvement = improvement
 
@@ -99,12 +103,15 @@ class Learner:
     def pairs(self, run: str, up_to_cycle: int) -> list[TuningPair]:
         """Prompt–code pairs of everything admitted so far that the model can learn, in the order of admission.
 
-        While they are fewer than ``least_pairs``, the best of what was not admitted fills up.
+        While they are fewer than ``least_pairs``, the best of what was not admitted fills up. Of more than
+        ``most_pairs`` the best are taken, in turn from the networks of each prompt, so that none is crowded out.
         """
         admitted = [pair for pair in self.corpus.admitted(run, up_to_cycle) if not self._beyond(pair)]
         if len(admitted) < self.least_pairs:
             others = [pair for pair in self.corpus.runners_up(run, up_to_cycle) if not self._beyond(pair)]
             admitted += others[: self.least_pairs - len(admitted)]
+        if self.most_pairs is not None and len(admitted) > self.most_pairs:
+            admitted = _best_of_each(admitted, self.most_pairs)
         verdicts = self.records.get_verdicts(
             (pair.candidate_id for pair in admitted), self.request.task.id, self.limits_hash
         )
@@ -211,6 +218,18 @@ def _metrics_in(folder: Path) -> dict[str, Any]:
         report = GrpoReport.model_validate_json((folder / "grpo.json").read_bytes())
         kept["grpo"] = report.model_dump(mode="json", include=_KEPT_OF_GRPO) | {"steps": len(report.steps)}
     return kept
+
+
+def _best_of_each(pairs: Sequence[Pair], count: int) -> list[Pair]:
+    """The best of each prompt, then the second best of each, up to ``count``; in the order in which they came."""
+    ranked = sorted(pairs, key=lambda pair: -(pair.metric or 0.0))  # stable
+    seen: Counter[str] = Counter()
+    places: dict[str, int] = {}
+    for pair in ranked:
+        places[pair.candidate_id] = seen[pair.prompt]
+        seen[pair.prompt] += 1
+    chosen = {pair.candidate_id for pair in sorted(ranked, key=lambda pair: places[pair.candidate_id])[:count]}
+    return [pair for pair in pairs if pair.candidate_id in chosen]
 
 
 def tuning_turns(prompt: Prompt) -> tuple[Message, ...]:

@@ -97,6 +97,9 @@ class CampaignSettings(Settings):
     least_pairs: int = Field(
         default=0, ge=0, description="pairs of a tune; while fewer are admitted, the best below the threshold fill up"
     )
+    most_pairs: int | None = Field(
+        default=None, ge=1, description="pairs of a tune; of more the best, in turn from each prompt; null: all"
+    )
     dynamic: DynamicSampling = DynamicSampling()
     stopping: StoppingRule = StoppingRule()
     guard: CollapseGuard = CollapseGuard()
@@ -107,6 +110,8 @@ class CampaignSettings(Settings):
             raise ValueError(f"unknown style {self.style!r}; choose from {', '.join((ANY, EACH, *STYLES))}")
         if self.threshold is not None and self.threshold_share is not None:
             raise ValueError("set either threshold or threshold_share, not both")
+        if self.most_pairs is not None and self.most_pairs < self.least_pairs:
+            raise ValueError(f"most_pairs {self.most_pairs} is below least_pairs {self.least_pairs}")
         if self.min_params and self.max_params and self.min_params > self.max_params:
             raise ValueError(f"min_params {self.min_params:,} is above max_params {self.max_params:,}")
         if len(set(self.improve)) < len(self.improve):

@@ -121,6 +121,7 @@ def open_services(
                 initial_adapter=config.model.adapter,
                 guard=CollapseGuard(settings.guard.valid, settings.guard.distance) if settings.guard.enabled else None,
                 least_pairs=settings.least_pairs,
+                most_pairs=settings.most_pairs,
                 reinforcer=reinforcer(
                     config, model, records, sandbox, request, devices, stopping=lambda: control.drain_requested
                 )

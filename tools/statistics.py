@@ -146,14 +146,11 @@ def should_stop(
 
 
 def threshold_for_share(metrics: Sequence[float], share: float) -> float:
-    """The least threshold that at most ``share`` of the networks reaches.
+    """The least threshold that at most ``share`` of the networks reaches: just above the best that must not.
 
-    Of equal metrics all reach a threshold or none does, so fewer than that share may. With no metrics, or too few
-    for one to be let through, it lies just above the best (0 for none).
+    Of equal metrics all reach a threshold or none does, so fewer than that share may. 0 where all may, or there are
+    no metrics.
     """
-    if not metrics:
-        return 0.0
     ranked = sorted(metrics, reverse=True)
     allowed = math.floor(share * len(ranked))
-    reached = [value for value in ranked[:allowed] if allowed == len(ranked) or value > ranked[allowed]]
-    return reached[-1] if reached else math.nextafter(ranked[0], math.inf)
+    return math.nextafter(ranked[allowed], math.inf) if allowed < len(ranked) else 0.0

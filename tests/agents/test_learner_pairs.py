@@ -60,3 +60,23 @@ def test_the_best_below_the_threshold_fill_up(records: Records, least: int, cycl
         TuneConfig.embedded(), seed=0, limits_hash="", least_pairs=least,
     )  # fmt: skip
     assert [pair.score for pair in learner.pairs("c", cycle)] == scores
+
+
+@pytest.mark.parametrize(("most", "kept"), [(1, "b"), (2, "ab"), (3, "abd"), (9, "abcd")])
+def test_of_more_pairs_the_best_of_each_prompt_are_taken_in_turn(records: Records, most: int, kept: str) -> None:
+    records.create_campaign(Campaign(id="d", task_id=TASK.id, protocol_hash=PROTOCOL.hash))
+    records.put_cycle(Cycle(campaign_id="d", n=1, threshold=0.5))
+    for slot, (name, style, metric) in enumerate(
+        [("a", "mlp", 0.6), ("b", "dense", 0.9), ("c", "dense", 0.7), ("d", "dense", 0.8)]
+    ):
+        key = records.add_candidate(Candidate(source=name))
+        prompt = HEADER.replace("style=any", f"style={style}")
+        records.put_generation(Generation(campaign_id="d", cycle=1, slot=slot, raw_candidate_id=key,
+                                          candidate_id=key, valid_by="generation", prompt=prompt))  # fmt: skip
+        records.put_admission(Admission(campaign_id="d", cycle=1, candidate_id=key, admitted=True, reasons=(),
+                                        metric=metric))  # fmt: skip
+    learner = Learner(
+        open_chat_model(ModelConfig()), records, AdapterStore(records, "d"), Corpus(records), Request(task=TASK), [],
+        TuneConfig.embedded(), seed=0, limits_hash="", most_pairs=most,
+    )  # fmt: skip
+    assert "".join(pair.completion for pair in learner.pairs("d", 1)) == kept

@@ -132,8 +132,8 @@ def test_no_more_than_the_share_reaches_its_threshold(metrics: list[float], shar
 @pytest.mark.parametrize(
     ("metrics", "share", "expected"),
     [
-        ([0.1, 0.5, 0.9, 0.7], 0.5, 0.7),
-        ([0.1, 0.7, 0.9, 0.7], 0.5, 0.9),
+        ([0.1, 0.5, 0.9, 0.7], 0.5, math.nextafter(0.5, 1)),
+        ([0.1, 0.7, 0.9, 0.7], 0.5, math.nextafter(0.7, 1)),
         ([0.9, 0.9, 0.9, 0.1], 0.5, math.nextafter(0.9, 1)),
         ([0.4], 0.05, math.nextafter(0.4, 1)),
         ([], 0.05, 0.0),
