@@ -70,7 +70,7 @@ class PredictorAgent:
         asked = asked_examples(self.records, ids, self.task, self.protocol)
         told = dict(zip(ids, predictor.predict(asked), strict=True))
         ranked = sorted(ids, key=lambda key: -told[key].metric)
-        kept = max(1, math.ceil(self.keep * len(ids)))
+        kept = max(1, math.ceil(round(self.keep * len(ids), 9)))  # 0.55 of 20 is 11, not 11.000000000000002
         return [
             Prediction(
                 campaign_id=run,

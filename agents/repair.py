@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..memory.records import Records
 from ..memory.rows import Generation, RepairAttempt, RepairedBy
@@ -24,31 +24,8 @@ from ..tools.hints import Hinter, Hints
 from .designer import CHUNK, Answer, ask
 from .judging import NO_CODE, Judging
 from .models.factory import ChatModelHandle
-from .prompting import (
-    Prompt,
-    begin_again,
-    chat_prompt,
-    chat_repair_prompt,
-    completion_repair_prompt,
-    delta_again_prompt,
-    header_of,
-)
+from .rewriting import Rewriting
 from .seeds import derive_seed
-
-
-@dataclass(frozen=True)
-class _Rewriting:
-    """One slot of a repair round: its candidate's verdict and text, hints, and the network that the answer changes."""
-
-    generation: Generation
-    verdict: Verdict
-    hints: Hints
-    code: str
-    base: Candidate | None
-
-    def parent(self, by: RepairedBy) -> str | None:
-        """Id of the network that an answer by the model changes."""
-        return self.base.id if self.base is not None and by == "model" else None
 
 
 class RepairAgent:
@@ -135,7 +112,7 @@ class RepairAgent:
             chunk = invalid[start : start + CHUNK]
             if all(attempt in tried.get(g.slot, ()) for g in chunk):
                 continue
-            slotwise = self._looked_at(chunk)
+            slotwise = self._looked_at(chunk, attempt)
             answers = self._answers(
                 slotwise, attempt, derive_seed(self.seed, "repair", cycle, slots.start, attempt, start)
             )
@@ -179,29 +156,30 @@ class RepairAgent:
             and (g.valid_by == "none" or (g.valid_by == "repair" and g.repair_tries >= attempt))
         ]
 
-    def _looked_at(self, chunk: Sequence[Generation]) -> list[_Rewriting]:
+    def _looked_at(self, chunk: Sequence[Generation], attempt: int) -> list[Rewriting]:
         """The slots of a chunk with their verdicts and hints, looked at side by side."""
 
-        def one(generation: Generation) -> _Rewriting:
+        def one(generation: Generation) -> Rewriting:
             verdict, hints = self.verdict(generation), Hints()
             known = self.records.get_candidate(generation.candidate_id) if generation.candidate_id else None
             if self.hinter is not None and known is not None:
                 hints, _ = self.hinter.mend(known.source, self.request.task, verdict, self.request.limits)
-            looked = _Rewriting(
-                generation, verdict, hints, known.source if known else "", self._base(generation, verdict)
-            )
-            if looked.base is not None and not self.model.has_room(self._delta_prompt(looked).messages):
+            meant = self._meant_for(generation, verdict, attempt)
+            base = self._base(generation, verdict, meant)
+            looked = Rewriting(generation, verdict, hints, known.source if known else "", base, meant)
+            if base is not None and not self.model.has_room(looked.delta_prompt(self.request, base).messages):
                 return replace(looked, base=None)
             return looked
 
         with ThreadPoolExecutor(max_workers=self.hinter.workers if self.hinter else 1) as pool:
             return list(pool.map(one, chunk))
 
-    def _answers(self, slotwise: Sequence[_Rewriting], attempt: int, seed: int) -> list[tuple[Answer, RepairedBy]]:
+    def _answers(self, slotwise: Sequence[Rewriting], attempt: int, seed: int) -> list[tuple[Answer, RepairedBy]]:
         """An answer per slot: the mended program for a model that cannot read hints, else the model's."""
         by_hint = self.model.style == "completion"
         asked = [one for one in slotwise if not (by_hint and one.hints.mended)]
-        written = iter(ask(self.model, [self._prompt(one, attempt) for one in asked], seed) if asked else ())
+        prompts = [one.prompt(self.model, self.request, attempt) for one in asked]
+        written = iter(ask(self.model, prompts, seed) if asked else ())
         return [
             (Answer(one.hints.mended, 0, 0, 0.0), "hint") if by_hint and one.hints.mended else (next(written), "model")
             for one in slotwise
@@ -252,31 +230,20 @@ class RepairAgent:
             raise LookupError(f"run {run} has no answer for cycle {cycle}, slot {slot}")
         return generation
 
-    def _base(self, generation: Generation, verdict: Verdict) -> Candidate | None:
+    def _meant_for(self, generation: Generation, verdict: Verdict, attempt: int) -> str | None:
+        """Id of the network that a slot's blocks were meant for; ``None`` where its text is no such blocks."""
+        if verdict.stage != "extract":
+            return None
+        repairs = self.records.repairs(generation.campaign_id, generation.cycle)
+        own = [one for one in repairs if one.slot == generation.slot and one.try_no < attempt]
+        return max(own, key=lambda one: one.try_no).parent if own else generation.parent
+
+    def _base(self, generation: Generation, verdict: Verdict, meant: str | None) -> Candidate | None:
         """The network that a repair changes, ``None`` where a whole file is asked for.
 
         It is the failing one; where blocks could not be applied, that which they were meant for.
         """
         if not self.delta or self.model.style == "completion":
             return None
-        key = generation.parent if verdict.stage == "extract" else generation.candidate_id
+        key = meant if verdict.stage == "extract" else generation.candidate_id
         return self.judging.known(key) if key is not None else None
-
-    def _prompt(self, one: _Rewriting, attempt: int) -> Prompt:
-        header, code = header_of(one.generation.prompt), one.code
-        if one.base is not None:
-            return self._delta_prompt(one)
-        if self.model.style == "completion":
-            prompt, afresh = completion_repair_prompt(header, code, one.verdict, attempt), begin_again(header)
-        else:
-            prompt = chat_repair_prompt(self.request, code, one.verdict, one.hints.words)
-            afresh = chat_prompt(self.request)
-            if one.generation.parent is not None and one.verdict.stage == "extract":
-                prompt = afresh  # blocks alone are no file that could be mended
-        # A text that leaves no room for an answer cannot be fed back: the slot is written anew.
-        return prompt if self.model.has_room(prompt.messages) else afresh
-
-    def _delta_prompt(self, one: _Rewriting) -> Prompt:
-        if one.base is not None and one.base.id != one.generation.candidate_id:
-            return delta_again_prompt(self.request, one.base.source, one.code, one.verdict)
-        return chat_repair_prompt(self.request, one.code, one.verdict, one.hints.words, delta=True)

@@ -8,28 +8,22 @@ from contextlib import closing, contextmanager
 from langgraph.runtime import RunControl
 
 from ..agents.collapse import CollapseGuard
-from ..agents.designer import Designer
 from ..agents.evaluator import EvaluatorAgent
-from ..agents.grafter import Grafter
 from ..agents.learner import Learner, tuning_defaults, tuning_turns
 from ..agents.models import ModelUnavailable
 from ..agents.models.batched import Style
-from ..agents.models.factory import ChatModelHandle, open_chat_model
+from ..agents.models.factory import open_chat_model
 from ..agents.models.identity import NOT_HERE, model_identity
-from ..agents.predictor import PredictorAgent
 from ..agents.prompting import chat_prompt
 from ..agents.reinforcer import Reinforcer
-from ..agents.repair import RepairAgent
-from ..agents.retriever import Retriever, budget_of
 from ..memory.adapters import AdapterStore
 from ..memory.corpus import Corpus
 from ..memory.home import home_folder
 from ..memory.novelty import NoveltyIndex
 from ..memory.records import Records
 from ..memory.rows import Campaign
-from ..memory.types import Protocol, Request
+from ..memory.types import Request
 from ..sandbox import Sandbox, WorkerImage, open_sandbox
-from ..tools.blocks.library import BlockLibrary
 from ..tools.datasets import prepare
 from ..tools.dedup.graphs import GraphStore, Tracer
 from ..tools.devices import CPU, Device, find_devices, places_on
@@ -37,14 +31,14 @@ from ..tools.execution import Validator, validation_image
 from ..tools.finetuning import TuneConfig, TuningPair, check_tunable_here
 from ..tools.grafting.graft import Grafting
 from ..tools.grpo_config import GrpoStep
-from ..tools.hints import Hinter
 from ..tools.pretraining.pipeline import packaged_corpus
 from ..tools.tasks import task_info
 from ..tools.training import Evaluator, evaluation_image
+from .agents import designer_and_repairer, grafter, hinter_for, predictor
 from .asked import campaign_request, chosen_protocol, limits_hash, register_design, seen_request
 from .config import Config, ConfigError
 from .design import DesignServices
-from .library import check_library, grafts_wanted, open_library
+from .library import check_library, open_library
 from .reinforcing import improvement, reinforcer
 from .services import Event, Services, no_events
 
@@ -85,8 +79,8 @@ def open_services(
         closing(GraphStore(home_folder("novelty") / "graphs.db")) as graphs,
     ):
         validator = Validator(sandbox, limits=config.sandbox.validation)
-        hinter = _hinter(config, sandbox)
-        agents = _designer_and_repairer(config, model, records, validator, request, chosen, library, hinter)
+        hinter = hinter_for(config, sandbox)
+        agents = designer_and_repairer(config, model, records, validator, request, chosen, library, hinter)
         yield Services(
             config=config,
             records=records,
@@ -129,8 +123,8 @@ def open_services(
                 else None,
                 improvement=improvement(settings.improve, config.grpo.order),
             ),
-            grafter=_grafter(config, records, agents[0], Grafting(sandbox, validator, seen.task, seen.limits), key),
-            predictor=_predictor(config, records, request, chosen),
+            grafter=grafter(config, records, agents[0], Grafting(sandbox, validator, seen.task, seen.limits), key),
+            predictor=predictor(config, records, request, chosen),
             control=control,
             notify=notify,
         )
@@ -140,96 +134,6 @@ def _sandbox(config: Config, image: WorkerImage, devices: Sequence[Device]) -> S
     """The configured sandbox, with a worker for each place on GPUs where there are any."""
     place = config.sandbox
     return open_sandbox(place.backend, image, workers=place.workers or places_on(devices), docker=place.docker)
-
-
-def _designer_and_repairer(
-    config: Config,
-    model: ChatModelHandle,
-    records: Records,
-    validator: Validator,
-    request: Request,
-    chosen: Protocol,
-    library: BlockLibrary | None = None,
-    hinter: Hinter | None = None,
-) -> tuple[Designer, RepairAgent]:
-    """Both agents.
-
-    Raises:
-        ConfigError: the model cannot answer in the way that is asked for.
-    """
-    settings, seen = config.campaign, seen_request(request, chosen)
-    if settings.answers == "delta" and model.style == "completion":
-        raise ConfigError(
-            f"campaign.answers=delta needs a model that reads instructions; {model.name} is a completion model, which "
-            "writes on from a header line: set campaign.answers=full or name another model"
-        )
-    retriever = Retriever(
-        records,
-        seen.task,
-        chosen.hash,
-        settings.exemplars,
-        library=library,
-        blocks=config.retrieval.blocks,
-        budget=budget_of(model),
-    )
-    designer = Designer(
-        model,
-        records,
-        seen,
-        seed=settings.seed,
-        size=settings.candidates,
-        style=settings.style,
-        retriever=retriever,
-        grafts=config.retrieval.grafts,
-        most=config.budget.candidates,
-        delta=settings.answers == "delta",
-    )
-    repairer = RepairAgent(
-        model,
-        records,
-        validator,
-        seen,
-        seed=settings.seed,
-        limits_hash=limits_hash(request, config),
-        max_tries=settings.repair_tries,
-        library=library,
-        hinter=hinter,
-        delta=settings.answers == "delta",
-    )
-    return designer, repairer
-
-
-def _hinter(config: Config, sandbox: Sandbox) -> Hinter | None:
-    """What finds repair hints, if the configuration asks for them."""
-    return Hinter(sandbox, config.sandbox.validation) if config.campaign.hints else None
-
-
-def _grafter(
-    config: Config, records: Records, designer: Designer, grafting: Grafting, limits_key: str
-) -> Grafter | None:
-    """The grafter, if the configuration asks for grafts."""
-    if not config.retrieval.grafts:
-        return None
-    return Grafter(
-        records,
-        grafting,
-        designer.retriever,
-        designer.request,
-        protocol_hash=designer.retriever.protocol_hash,
-        limits_hash=limits_key,
-        seed=config.campaign.seed,
-        wanted=grafts_wanted(config),
-    )
-
-
-def _predictor(config: Config, records: Records, request: Request, chosen: Protocol) -> PredictorAgent | None:
-    """The predictor, if the configuration asks for one."""
-    settings = config.prediction
-    if not settings.enabled:
-        return None
-    return PredictorAgent(
-        records, request.task, chosen, seed=config.campaign.seed, keep=settings.keep, least=settings.least
-    )
 
 
 @contextmanager
@@ -252,8 +156,8 @@ def open_design(
         closing(open_chat_model(config.model)) as model,
     ):
         validator = Validator(sandbox, limits=config.sandbox.validation)
-        hinter = _hinter(config, sandbox)
-        designer, repairer = _designer_and_repairer(config, model, records, validator, request, chosen, library, hinter)
+        hinter = hinter_for(config, sandbox)
+        designer, repairer = designer_and_repairer(config, model, records, validator, request, chosen, library, hinter)
         trainer = EvaluatorAgent(
             records,
             Evaluator(sandbox, config.evaluation.memory_mb, devices),

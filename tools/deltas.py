@@ -11,19 +11,21 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from .execution import MAX_SOURCE_BYTES
+from .extraction import end_of_thinking
+
 MAX_ANSWER_CHARS: Final = 64 * 1024
 """Characters of an answer that is read; a longer one is refused, not cut."""
 MAX_HUNKS: Final = 32
 MAX_HUNK_LINES: Final = 400
-MAX_SOURCE_BYTES: Final = 256 * 1024  # of what comes out; the sandbox reads no more
 
 _SEARCH = re.compile(r"<{5,9} ?SEARCH[ \t]*")
 _MIDDLE = re.compile(r"={5,9}[ \t]*")
 _REPLACE = re.compile(r">{5,9} ?REPLACE[ \t]*")
 _HUNK = re.compile(r"@@(?: .*)?")
 _FENCE = re.compile(r"[ \t]{0,8}(?:`{3,}|~{3,})[^\n`]*")
-_THINK_CLOSE = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _SHOWN = 60
+_MOST_PLACES = 6  # of equal lines that are looked for; one is too many already
 
 
 class DeltaError(ValueError):
@@ -73,8 +75,7 @@ def parse(answer: str) -> tuple[Hunk, ...]:
     """
     if len(answer) > MAX_ANSWER_CHARS:
         raise DeltaError("DeltaTooLarge", f"the answer has {len(answer):,} characters, at most {MAX_ANSWER_CHARS:,}")
-    closed = [match.end() for match in _THINK_CLOSE.finditer(answer)]
-    lines = _lines(answer[closed[-1] :] if closed else answer)
+    lines = _lines(answer[end_of_thinking(answer) :])
     if any(_SEARCH.fullmatch(line) for line in lines):
         hunks = _blocks(lines)
     elif any(_HUNK.fullmatch(line) for line in lines):
@@ -114,19 +115,27 @@ def apply(parent: str, hunks: tuple[Hunk, ...]) -> str:
 
 def _place(lines: list[str], hunk: Hunk) -> int:
     """The one line, from 0, at which a hunk's old lines stand."""
-    size, old = len(hunk.old), list(hunk.old)
-    found = [at for at in range(len(lines) - size + 1) if lines[at] == old[0] and lines[at : at + size] == old]
+    # Searched as one text, which takes linear time: line by line it would not, in a file of many equal lines.
+    text, wanted = "\n".join(("", *lines, "")), "\n".join(("", *hunk.old, ""))
+    found: list[int] = []
+    at = text.find(wanted)
+    while at >= 0 and len(found) < _MOST_PLACES:
+        found.append(text.count("\n", 0, at))
+        at = text.find(wanted, at + 1)
     if len(found) == 1:
         return found[0]
+    size = len(hunk.old)
     first = next(line for line in hunk.old if line.strip()).strip()[:_SHOWN]
     if found:
-        at = ", ".join(str(one + 1) for one in found[:5])
+        times = f"{len(found)} times" if len(found) < _MOST_PLACES else "many times"
+        places = ", ".join(str(one + 1) for one in found)
         raise DeltaError(
             "DeltaMismatch",
-            f"hunk {hunk.number} ('{first}'): its {size} lines stand {len(found)} times in the file (lines {at}); "
+            f"hunk {hunk.number} ('{first}'): its {size} lines stand {times} in the file (lines {places}); "
             "quote more lines around the change",
         )
-    near = next((n for n, line in enumerate(hunk.old) if line not in lines), None)
+    known = set(lines)
+    near = next((n for n, line in enumerate(hunk.old) if line not in known), None)
     wrong = (
         f"; line {near + 1} of it, '{hunk.old[near].strip()[:_SHOWN]}', is not in the file" if near is not None else ""
     )
@@ -146,7 +155,9 @@ def _blocks(lines: list[str]) -> list[Hunk]:
             old = []
         elif old is None:
             continue
-        elif new is None and _MIDDLE.fullmatch(line):
+        elif _MIDDLE.fullmatch(line):
+            if new is not None:
+                raise DeltaError("BadDelta", f"hunk {number} has more than one =======: which of them parts it?")
             new = []
         elif _REPLACE.fullmatch(line):
             if new is None:

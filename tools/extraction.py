@@ -54,7 +54,7 @@ def extract(answer: str) -> str | None:
         The block without its fences, or ``None`` when there is no code.
     """
     text = answer[:MAX_ANSWER_CHARS]
-    after_thinking = text[_end_of_thinking(text) :]
+    after_thinking = text[end_of_thinking(text) :]
     for part in (after_thinking, text):
         blocks = _closed_blocks(part)
         if blocks:
@@ -89,7 +89,8 @@ def _rank(block: str) -> tuple[bool, bool, int]:
     return bool(_NET.search(block)), bool(_CODE_LINE.search(block)), len(block)
 
 
-def _end_of_thinking(text: str) -> int:
+def end_of_thinking(text: str) -> int:
+    """Where the last ``</think>`` ends; 0 where there is none."""
     end = 0
     for match in _THINK_CLOSE.finditer(text):
         end = match.end()
@@ -121,7 +122,7 @@ def _cut(text: str) -> str:
 def _without_thinking(text: str) -> str:
     """Drop reasoning. An unclosed trace ends where a fence or a line of code begins."""
     opened = _THINK_OPEN.search(text)
-    end = _end_of_thinking(text)
+    end = end_of_thinking(text)
     if end:
         # Templates often put the opening tag into the prompt, so a lone closing tag ends a trace as well.
         before = text[: opened.start()] if opened and opened.start() < end else ""

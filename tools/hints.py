@@ -103,7 +103,7 @@ class Step(Frozen):
 
     @property
     def words(self) -> str:
-        """``Conv2d at line 34: in_channels `64` → `48```, in one line."""
+        """One line: ``line 34: Conv2d in_channels `64` → `48```."""
         return f"line {self.line}: " + _RULES[self.rule].format(what=self.what, was=self.was, now=self.now)
 
 
@@ -158,7 +158,8 @@ class Hinter:
         Raises:
             ValueError: the task is not a classification of images.
         """
-        hopeless = verdict.ok or verdict.error_class in HOPELESS
+        # What no program could be taken from, prose or blocks that do not apply, is none that could be mended.
+        hopeless = verdict.ok or verdict.stage == "extract" or verdict.error_class in HOPELESS
         if hopeless or refuse(source, MAX_SOURCE) is not None:
             return Hints()
         payload = {

@@ -1,4 +1,4 @@
-"""Confidence intervals and the stopping rule of a campaign.
+"""Confidence intervals, rank correlation and the stopping rule of a campaign.
 
 *From Memorization to Creativity*, appendix K (intervals) and appendix D (stopping).
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import numpy as np
 from scipy import stats
 
 CONFIDENCE: Final = 0.95  # appendix K
@@ -102,6 +103,13 @@ def summarise(values: Sequence[float], confidence: float = CONFIDENCE) -> Summar
         best=max(values, default=None),
         std=statistics.stdev(values) if len(values) > 1 else None,
     )
+
+
+def rank_correlation(some: Any, others: Any) -> float | None:
+    """Spearman's rank correlation of two samples, (N,) each; ``None`` below three, or where one does not vary."""
+    if len(some) < 3 or np.ptp(some) == 0 or np.ptp(others) == 0:
+        return None
+    return float(stats.spearmanr(some, others).statistic)
 
 
 def should_stop(

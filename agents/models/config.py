@@ -55,7 +55,7 @@ class ModelConfig(BaseModel):
             and served chat models, the nano model's own, and the provider's for hosted models.
         parallel: requests under way at a time; served and hosted models alone. ``None``: 4, and for models that
             vLLM serves here as many as it decodes together.
-        allow_download: let a model that is not on this machine be fetched.
+        allow_download: let a model that is not on this machine be fetched, and vLLM's environment be made.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

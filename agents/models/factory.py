@@ -32,7 +32,7 @@ def open_chat_model(config: ModelConfig) -> ChatModelHandle:
     if config.name == SCRIPTED:
         return _scripted(config)
     if config.base_url is not None:
-        folder = folder_here(config)
+        folder = weights_folder(config) if config.allow_download else folder_here(config)
         return _served(config) if folder is None else _found(config, folder)
     if config.serve is not None:
         return _own(config)
@@ -76,10 +76,9 @@ def _found(config: ModelConfig, folder: Path) -> ChatModelHandle:
     """A model whose weights are here, on a server that somebody runs."""
     assert config.base_url is not None
     _check_folders(config, folder)
-    key = key_in(config.api_key_env) if config.api_key_env else key_for(config.base_url)
     connection = Connection(
         config.base_url,
-        key,
+        _key(config),
         f"start it, for example by 'netwright serve-model --model {config.path or config.name}', or correct "
         "model.base_url",
     )
@@ -96,6 +95,12 @@ def _found(config: ModelConfig, folder: Path) -> ChatModelHandle:
         raise ModelUnavailable(f"the server at {config.base_url} loads no adapters while it runs; leave model.adapter")
     model = _vllm(config, folder, FoundServer(connection, config.name), here[config.name])
     return _rendered(config, folder, model, tunable=takes)
+
+
+def _key(config: ModelConfig) -> str | None:
+    """The key of the server at ``base_url``: the one that is named, or that of a server of ours."""
+    assert config.base_url is not None
+    return key_in(config.api_key_env) if config.api_key_env else key_for(config.base_url)
 
 
 def _vllm(config: ModelConfig, folder: Path, source: ServerSource, room: int | None) -> VllmChatModel:
@@ -117,7 +122,6 @@ def _check_folders(config: ModelConfig, folder: Path) -> None:
 def _rendered(config: ModelConfig, folder: Path, probe: RenderedChatModel, *, tunable: bool = True) -> ChatModelHandle:
     style = probe.style
     decoding = config.decoding(NANO_DECODING if style == "completion" else PAPER_DECODING)
-    served = isinstance(probe, VllmChatModel)
     return ChatModelHandle(
         name=config.name,
         model=probe.model_copy(update=decoding.model_dump()),
@@ -127,7 +131,7 @@ def _rendered(config: ModelConfig, folder: Path, probe: RenderedChatModel, *, tu
         base_folder=folder if tunable else None,
         parallel=probe.parallel if isinstance(probe, VllmChatModel) else 1,
         decoding=decoding.model_dump(),
-        structured=served,
+        structured=isinstance(probe, VllmChatModel),
     )
 
 
@@ -146,7 +150,7 @@ def _served(config: ModelConfig) -> ChatModelHandle:
 
     return ChatModelHandle(
         name=config.name,
-        model=served_chat_model(config),
+        model=served_chat_model(config, _key(config)),
         style="chat",
         tunable=False,
         supports_seed=True,

@@ -42,13 +42,13 @@ def folder_here(config: ModelConfig) -> Path | None:
     return place if place is not None and (named or (place / "config.json").is_file()) else None
 
 
-def _on_hub(name: str) -> bool:
-    return "/" in name and ":" not in name
-
-
 def hub_folder(name: str) -> Path:
     """Where a Hugging Face hub model lies in the data directory once it is fetched."""
     return home_folder("models") / "hub" / name.replace("/", "--")
+
+
+def _on_hub(name: str) -> bool:
+    return "/" in name and ":" not in name
 
 
 def _hub_folder(config: ModelConfig) -> Path:
@@ -64,10 +64,13 @@ def _hub_folder(config: ModelConfig) -> Path:
             f"{config.name} is not on this machine; set model.allow_download=true to fetch it from the Hugging Face "
             "hub, or name a folder that holds it by model.path"
         )
+    # Complete or not there at all: begun again, the hub's client goes on with what it has.
+    begun = folder.with_name(f"{folder.name}.part")
     try:
         snapshot_download(
-            config.name, local_dir=folder, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model"]
+            config.name, local_dir=begun, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model"]
         )
+        begun.rename(folder)
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise ModelUnavailable(f"{config.name} could not be fetched from the hub: {error}") from error
     return folder

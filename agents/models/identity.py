@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from .config import SCRIPTED, SMOLLM2, ModelConfig
-from .folders import place_of
+from .folders import folder_here, place_of
 from .smollm2 import SHA256 as SMOLLM2_SHA256
 
 NOT_HERE = "not on this machine"
@@ -27,10 +27,12 @@ def model_identity(config: ModelConfig) -> str:
 
     Returns:
         16 hex digits over weights, tokenizer, template and adapter of a model in this process, or over the script
-        of a scripted one; the name of a hosted model, with the address of a served one; :data:`NOT_HERE`.
+        of a scripted one; the name of a hosted model, with the address of a served one and the digits of the adapter
+        that it starts with; :data:`NOT_HERE`.
     """
     if config.base_url is not None:
-        return f"{config.name} at {_without_password(config.base_url)}"
+        place, adapter = f"{config.name} at {_without_password(config.base_url)}", _adapter(config)
+        return f"{place} with {_of_files(adapter)}" if adapter else place
     if config.name == SCRIPTED:
         return _of_files([config.path] if config.path is not None and config.path.is_file() else [])
     if config.name == SMOLLM2 and config.path is None:
@@ -46,8 +48,11 @@ def model_identity(config: ModelConfig) -> str:
 
 
 def local_folder(config: ModelConfig) -> Path | None:
-    """Where a local model lies or would lie once it is fetched; ``None`` for a served or hosted one."""
-    return None if config.base_url is not None else place_of(config)
+    """Where a local model lies or would lie once it is fetched; ``None`` for a hosted one.
+
+    Behind an address it counts as a local one when its weights are here too: then it can be tuned.
+    """
+    return folder_here(config) if config.base_url is not None else place_of(config)
 
 
 def _adapter(config: ModelConfig) -> list[Path]:

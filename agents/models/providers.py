@@ -33,18 +33,21 @@ SEEDED_PROVIDERS = frozenset({"openai", "azure_openai", "mistralai", "groq", "to
 """Providers whose chat call takes a ``seed`` argument."""
 
 
-def served_chat_model(config: ModelConfig) -> ChatOpenAI:
+def served_chat_model(config: ModelConfig, key: str | None) -> ChatOpenAI:
     """A model behind an OpenAI-compatible address, such as vLLM's.
 
     ``top_k`` is not in OpenAI's interface; it goes into the request's body, where vLLM and llama.cpp look for it.
+
+    Args:
+        key: what the server wants to see; ``None``: nothing.
     """
     assert config.base_url is not None
     decoding = config.decoding(PAPER_DECODING)
     return ChatOpenAI(
         model=config.name,
         base_url=config.base_url,
-        # A server of one's own takes any key, but the client insists on one.
-        api_key=SecretStr(key_in(config.api_key_env) if config.api_key_env else "unused"),
+        # A server that wants no key takes any, but the client insists on one.
+        api_key=SecretStr(key or "unused"),
         temperature=decoding.temperature,
         top_p=decoding.top_p,
         max_completion_tokens=decoding.max_new_tokens,

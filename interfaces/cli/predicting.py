@@ -44,7 +44,14 @@ ProtocolOption = Annotated[
 ]
 CampaignOption = Annotated[
     str | None,
+    typer.Option("--campaign", help="Data set and protocol of this campaign, in place of the other options."),
+]
+JudgedOption = Annotated[
+    str | None,
     typer.Option("--campaign", help="Data set and protocol of this campaign; judge cycle by cycle too."),
+]
+ShownOption = Annotated[
+    str | None, typer.Option("--campaign", help="What this campaign predicted, and what came of it.")
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the folds and the trees.")]
 
@@ -57,7 +64,7 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the folds and
 def train(
     dataset: Dataset = "digits",
     protocol: ProtocolOption = None,
-    campaign: CampaignOption = None,
+    campaign: JudgedOption = None,
     seed: SeedOption = 0,
     to: Annotated[Path | None, typer.Option("--to", help="Folder for numbers and calibration plots.")] = None,
     as_json: JsonFlag = False,
@@ -82,7 +89,7 @@ def train(
 
 @app.command(epilog="Examples:  netwright predict show  |  netwright predict show --campaign night-1 --json")
 @guarded
-def show(campaign: CampaignOption = None, as_json: JsonFlag = False) -> None:
+def show(campaign: ShownOption = None, as_json: JsonFlag = False) -> None:
     """Show how good predictors were when they were trained, or what a campaign predicted and what came of it."""
     from ...tools.prediction.report import read_predictor
 
@@ -189,6 +196,8 @@ def _about(records: Records, dataset: str, protocol: str | None, campaign: str |
     if campaign is None:
         task = task_info(dataset).task
         return task, named(protocol) if protocol else default_protocol(dataset)
+    if protocol is not None:
+        fail("--protocol and --campaign: a campaign has its own protocol; leave one of them out")
     stored = records.get_campaign(campaign)
     task_of, chosen = records.get_task(stored.task_id), records.get_protocol(stored.protocol_hash)
     if task_of is None or chosen is None:

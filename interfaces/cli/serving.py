@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,8 +17,9 @@ from .console import JsonFlag, err, fail, graceful_stop, guarded, out, print_jso
 
 if TYPE_CHECKING:
     from ...agents.models.config import ModelConfig
+    from ...tools.serving.environment import ServeEnvironment
     from ...tools.serving.server import ServerState
-    from ...tools.serving.settings import ServeSpec
+    from ...tools.serving.settings import ServeKind, ServeSpec
 
 
 class Backend(StrEnum):
@@ -63,30 +65,41 @@ def serve_model(
     if gpus is not None:
         _plan(config, gpus, as_json)
         return
-    environment = _environment(kind_here(config.serving.device), as_json)
     if prepare:
-        _tell({"environment": str(environment.folder)}, f"vLLM is in {environment.folder}", as_json)
+        folder = _environment(kind_here(config.serving.device), as_json).folder
+        _tell({"environment": str(folder)}, f"vLLM is in {folder}", as_json)
         return
-    _serve(_spec(config), adapter, detach=detach, as_json=as_json)
+    spec, adapter = _checked(config, adapter or config.adapter)
+    _serve(spec, _environment(spec.kind, as_json), adapter, detach=detach, as_json=as_json)
 
 
 def _config(model: str | None, port: int | None, overrides: list[str]) -> ModelConfig:
-    """The model's configuration, with a folder as its path."""
-    from ...graphs.config import load_config
+    """The model's configuration, with a folder as its path; the embedded models' names are no folders."""
+    from ...agents.models.config import NANO, SMOLLM2
+    from ...graphs.config import ConfigError, load_config
 
     tree: dict[str, Any] = {}
     if model is not None:
-        folder = Path(model).expanduser()
-        tree = {"name": folder.resolve().name, "path": str(folder.resolve())} if folder.is_dir() else {"name": model}
+        folder = Path(model).expanduser().resolve()
+        named = model not in {NANO, SMOLLM2} and folder.is_dir()
+        tree = {"name": folder.name, "path": str(folder)} if named else {"name": model}
+    for override in overrides:
+        if not override.startswith("model."):
+            raise ConfigError(f"--set {override} says nothing of the model: give a field such as model.serving.context")
     if port is not None:
         overrides = [*overrides, f"model.serving.port={port}"]
     return load_config(overrides=overrides, base={"model": tree}).model
 
 
-def _spec(config: ModelConfig) -> ServeSpec:
+def _checked(config: ModelConfig, adapter: Path | None) -> tuple[ServeSpec, Path | None]:
+    """What is served; what is not there is refused before the environment is made."""
     from ...agents.models.factory import serve_spec
+    from ...tools.serving.adapters import adapter_name
 
-    return serve_spec(config)
+    spec = serve_spec(config)
+    if adapter is not None:
+        adapter_name(adapter)
+    return spec, adapter
 
 
 def _plan(config: ModelConfig, gpus: int, as_json: bool) -> None:
@@ -98,7 +111,7 @@ def _plan(config: ModelConfig, gpus: int, as_json: bool) -> None:
     _tell(found.model_dump(mode="json"), found.script(), as_json)
 
 
-def _environment(kind: Any, as_json: bool) -> Any:
+def _environment(kind: ServeKind, as_json: bool) -> ServeEnvironment:
     from ...tools.serving.environment import make_environment
     from .live import activity
 
@@ -106,31 +119,32 @@ def _environment(kind: Any, as_json: bool) -> Any:
         return make_environment(kind, lambda line: None if as_json else err.print(escape(line), highlight=False))
 
 
-def _serve(spec: ServeSpec, adapter: Path | None, *, detach: bool, as_json: bool) -> None:
+def _serve(
+    spec: ServeSpec, environment: ServeEnvironment, adapter: Path | None, *, detach: bool, as_json: bool
+) -> None:
     """Start the server, or take the one that runs already, and stay with it unless it is to be left."""
-    from ...tools.serving.adapters import AdapterSwap, adapter_name
-    from ...tools.serving.environment import ready_environment
+    from ...tools.serving.adapters import AdapterSwap
     from ...tools.serving.server import find_server, start_server, stop_server, wait_ready
     from .live import activity
 
-    if adapter is not None:
-        adapter_name(adapter)  # refuses a folder without one before the server is started
     found = find_server(spec)
-    state = found or start_server(spec, ready_environment(spec.kind), owned=not detach)
+    state, left = found or start_server(spec, environment, owned=not detach), found is not None
     try:
         with activity(f"loading {spec.name}", hidden=as_json):
             wait_ready(state)
         names = [spec.name]
         if adapter is not None:
-            names.append(AdapterSwap(state.connect(), spec.name).put_on(adapter))
+            with closing(state.connect()) as connection:
+                names.append(AdapterSwap(connection, spec.name).put_on(adapter))
         row = _row(state) | {"names": names, "reused": found is not None}
         line = f"{' and '.join(names)} at {state.url}; the key is in {state.key_file}"
-        if detach or found is not None:
+        left = left or detach
+        if left:
             _tell(row, line, as_json)
         else:
             _stay(state, lambda: _tell(row, line, as_json))
     finally:
-        if not detach and found is None:
+        if not left:
             stop_server(state)
 
 
@@ -150,6 +164,9 @@ def _running(model: str | None, port: int | None, action: str, as_json: bool) ->
 
     named = None if model is None else {model, str(Path(model).expanduser().resolve())}
     chosen = [s for s in servers() if port in (None, s.port) and (named is None or {s.name, s.model} & named)]
+    owned = next((state for state in chosen if state.owner is not None), None)
+    if action == "restart" and owned is not None:
+        fail(f"the server at {owned.url} belongs to process {owned.owner}: end that one instead", as_json=as_json)
     if action != "status":
         for state in chosen:
             stop_server(state)
@@ -183,10 +200,9 @@ def _row(state: ServerState, *, ask: bool = False) -> dict[str, Any]:
         "owner": state.owner,
     }
     if ask:
-        connection = state.connect()
-        row["healthy"] = connection.healthy()
-        row["names"] = list(connection.models()) if row["healthy"] else []
-        connection.close()
+        with closing(state.connect()) as connection:
+            row["healthy"] = connection.healthy()
+            row["names"] = list(connection.models()) if row["healthy"] else []
     return row
 
 

@@ -13,9 +13,11 @@ import pytest
 from langchain_core.messages import HumanMessage
 from netwright.agents.models import ModelConfig, ModelUnavailable, open_chat_model
 from netwright.agents.models.config import NANO_DECODING, PAPER_DECODING
+from netwright.agents.models.factory import hub_folder
 from netwright.agents.models.providers import KEY_VARIABLES
 from netwright.tools.pretraining.model import NanoShape, build_model, save_model
 from netwright.tools.pretraining.tokenizer import train_tokenizer
+from netwright.tools.serving.client import Structured
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,15 @@ def test_a_served_model(server: tuple[str, list[dict[str, Any]]], monkeypatch: p
     assert "secret-key" not in json.dumps(handle.describe())
 
 
+def test_a_served_model_is_asked_for_a_shape(server: tuple[str, list[dict[str, Any]]]) -> None:
+    handle = open_chat_model(ModelConfig(name="coder-7b", base_url=server[0], top_k=20))
+    assert handle.ask(["a"], seed=1, structured=Structured(choice=["a 1", "b 1"]))[0].text == "a 1"
+    assert server[1][0]["structured_outputs"] == {"choice": ["a 1", "b 1"]}
+    assert server[1][0]["top_k"] == 20
+    with pytest.raises(ModelUnavailable, match="does not keep to structured_outputs"):
+        handle.ask(["a"], seed=1, structured=Structured(choice=["c"]))
+
+
 def test_a_served_model_needs_no_key(server: tuple[str, list[dict[str, Any]]]) -> None:
     handle = open_chat_model(ModelConfig(name="coder-7b", base_url=server[0]))
     assert handle.ask(["a"], seed=1)[0].content == "a 1"
@@ -148,6 +159,28 @@ def test_what_is_missing_is_named(config: dict[str, Any], says: str, monkeypatch
     with pytest.raises(ModelUnavailable) as refusal:
         open_chat_model(ModelConfig(**config))
     assert says in str(refusal.value)
+
+
+def test_a_fetched_model_is_whole_or_not_there(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ModelConfig(name="owner/some-model", allow_download=True)
+
+    def fetch(name: str, local_dir: Path, **options: object) -> None:
+        local_dir.mkdir(parents=True, exist_ok=True)
+        (local_dir / "config.json").write_bytes((tiny_folder / "config.json").read_bytes())
+        if interrupted:
+            raise OSError("connection lost")
+        for item in tiny_folder.iterdir():
+            (local_dir / item.name).write_bytes(item.read_bytes())
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    interrupted = True
+    with pytest.raises(ModelUnavailable, match="could not be fetched from the hub: connection lost"):
+        open_chat_model(config)
+    with pytest.raises(ModelUnavailable, match=r"model\.allow_download=true"):
+        open_chat_model(ModelConfig(name="owner/some-model"))
+    interrupted = False
+    assert open_chat_model(config).base_folder == hub_folder("owner/some-model")
+    assert open_chat_model(ModelConfig(name="owner/some-model")).tunable
 
 
 def test_a_missing_provider_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

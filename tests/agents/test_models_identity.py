@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from netwright.agents.models import ModelConfig, identity
 from netwright.agents.models.factory import NANO_FOLDER, hub_folder
-from netwright.agents.models.identity import NOT_HERE, model_identity
+from netwright.agents.models.identity import NOT_HERE, local_folder, model_identity
 
 
 @pytest.fixture
@@ -66,6 +66,8 @@ def test_an_adapter_is_part_of_the_model(folder: Path, tmp_path: Path) -> None:
     (adapter / "adapter_config.json").write_text('{"r": 8}')
     assert of(path=folder, adapter=adapter) != with_it
     assert of(name="smollm2", adapter=adapter) != of(name="smollm2")
+    served = of(base_url="http://host/v1")
+    assert of(base_url="http://host/v1", adapter=adapter).startswith(f"{served} with ")
 
 
 def test_smollm2_is_known_before_it_is_converted() -> None:
@@ -75,7 +77,9 @@ def test_smollm2_is_known_before_it_is_converted() -> None:
 def test_a_hub_model_counts_once_it_is_here(folder: Path) -> None:
     config = {"name": "owner/some-model", "allow_download": True}
     assert of(**config) == NOT_HERE
+    assert local_folder(ModelConfig(**config, base_url="http://host/v1")) is None
     shutil.copytree(folder, hub_folder("owner/some-model"))
+    assert local_folder(ModelConfig(**config, base_url="http://host/v1")) == hub_folder("owner/some-model")
     assert of(**config) == of(path=folder)
 
 

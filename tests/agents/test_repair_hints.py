@@ -10,8 +10,8 @@ from netwright.agents.models.handle import ChatModelHandle
 from netwright.agents.models.scripted import ScriptedChatModel
 from netwright.agents.repair import RepairAgent
 from netwright.agents.retriever import Retriever
+from netwright.graphs.agents import designer_and_repairer
 from netwright.graphs.config import Config, ConfigError
-from netwright.graphs.opening import _designer_and_repairer
 from netwright.memory.records import Records
 from netwright.memory.rows import Campaign, Cycle, Generation
 from netwright.memory.types import Candidate, Request, Trial, Verdict
@@ -229,8 +229,26 @@ def test_a_changed_network_that_fails_is_repaired_by_blocks_against_itself(recor
     assert made.parents == (failing.candidate_id,)
 
 
+def test_blocks_that_do_not_apply_come_back_with_the_network_that_they_were_meant_for(records: Records) -> None:
+    """A whole file fails; its repair by blocks does not apply: the second try shows that file, and not the blocks."""
+    put(records, f"```python\n{program('bad')}```")
+    model = handle([block("    y = 1", "    x = 'good'"), block("    x = 'bad'", "    x = 'good'")])
+    repairer = agent(records, model, delta=True)
+    finish(repairer, range(1))
+    again = model.model.calls[1].messages[-1].text  # type: ignore[attr-defined]
+    assert "hunk 1 ('y = 1')" in again
+    assert program("bad").strip() in again
+    slot = records.get_generation("c", 1, 0)
+    assert slot is not None
+    assert (slot.valid_by, slot.repair_tries) == ("repair", 2)
+    assert [a.parent for a in records.repairs("c")] == [slot.raw_candidate_id] * 2
+    made = records.get_candidate(slot.candidate_id or "")
+    assert made is not None
+    assert made.source.strip() == program("good").strip()
+
+
 def test_a_completion_model_cannot_answer_with_changes(records: Records) -> None:
     config = Config.model_validate({"campaign": {"answers": "delta"}})
     model = handle(["x"], style="completion")
     with pytest.raises(ConfigError, match=r"campaign\.answers=delta needs a model that reads instructions"):
-        _designer_and_repairer(config, model, records, Judge(), Request(task=DIGITS), CHOSEN)  # type: ignore[arg-type]
+        designer_and_repairer(config, model, records, Judge(), Request(task=DIGITS), CHOSEN)  # type: ignore[arg-type]

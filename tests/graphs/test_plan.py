@@ -32,11 +32,20 @@ def test_the_embedded_model_lacks_nothing(capsys: pytest.CaptureFixture[str]) ->
     assert "memory to tune" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("override", ["campaign.tune=false", "model.base_url=http://127.0.0.1:1/v1"])
-def test_a_model_that_stays_as_it_is_takes_no_memory_to_tune(override: str) -> None:
-    plan = plan_campaign(load_config(overrides=[override]))
+SERVED = "model.base_url=http://127.0.0.1:1/v1"
+
+
+@pytest.mark.parametrize("overrides", [["campaign.tune=false"], ["model.name=coder", SERVED]])
+def test_a_model_that_stays_as_it_is_takes_no_memory_to_tune(overrides: list[str]) -> None:
+    plan = plan_campaign(load_config(overrides=overrides))
     assert plan.tuning is None
     assert plan.footprint is None
+
+
+def test_a_served_model_whose_weights_are_here_is_tuned() -> None:
+    plan = plan_campaign(load_config(overrides=[SERVED]))
+    assert plan.tuning is not None
+    assert plan.missing == ()
 
 
 def test_an_unknown_name_tells_the_known_ones() -> None:

@@ -69,6 +69,7 @@ def test_without_detach_it_stays_until_it_is_told(netwright_home):
     (state,) = servers()
     assert state.url in told
     assert state.owner == process.pid
+    assert f"belongs to process {process.pid}" in json.loads(call("--restart", "--json").stdout)["error"]
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
     assert servers() == []
@@ -98,6 +99,7 @@ def test_a_plan_needs_neither_model_nor_gpu():
         (("--model", "openai:gpt-4.1"), "its weights are not on this machine"),
         (("--adapter", "/nowhere"), "adapter_config.json"),
         (("--set", "model.serving.max_lora_rank=20"), "max_lora_rank"),
+        (("--set", "campaign.seed=1"), "says nothing of the model"),
     ],
 )
 def test_what_cannot_be_is_said(arguments, says):

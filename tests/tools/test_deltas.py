@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import time
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,17 @@ def test_what_does_not_stand_there_exactly_once_is_refused_with_the_hunk_named()
     assert caught.value.error_class == "DeltaMismatch"
 
 
+def test_a_long_file_of_equal_lines_is_searched_in_linear_time() -> None:
+    parent = "a\n" * 100_000 + "b\nc\n"
+    begun = time.process_time()
+    assert changed(parent, block("a\n" * 390 + "b\nc", "d")).endswith("a\nd\n")
+    with pytest.raises(DeltaError, match="stand many times in the file"):
+        changed(parent, block("a\n" * 390 + "a", "d"))
+    with pytest.raises(DeltaError, match="'x', is not in the file"):
+        changed(parent, "".join(block("a\n" * 390 + "x", "d") for _ in range(MAX_HUNKS)))
+    assert time.process_time() - begun < 2
+
+
 def test_an_error_names_the_first_line_that_is_not_there() -> None:
     refused(block("        self.a = 1\n        self.z = 2", "x"), "DeltaMismatch", "line 2 of it, 'self.z = 2'")
 
@@ -80,6 +92,7 @@ def test_an_error_names_the_first_line_that_is_not_there() -> None:
         (f"```python\n{PARENT}```", "NoDelta"),
         ("<<<<<<< SEARCH\n        return x\n=======\n        return 1\n", "BadDelta"),
         ("<<<<<<< SEARCH\n        return x\n>>>>>>> REPLACE\n", "BadDelta"),
+        (block("        return x\n=======\n        return 1", "        return 2"), "BadDelta"),
         (block("", "        return 1"), "BadDelta"),
         ("@@ -1 +1 @@\n import torch\nwords\n", "BadDelta"),
         ("@@ -1 +1 @@\n+import math\n", "BadDelta"),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from netwright.memory.types import Verdict
+from netwright.memory.types import Stage, Verdict
 from netwright.sandbox import Sandbox, open_sandbox
 from netwright.tools.execution import Validator, validation_image
 from netwright.tools.hints import Hinter, Hints, read
@@ -152,15 +151,18 @@ def test_the_same_program_gets_the_same_hints(hinter: Hinter) -> None:
     assert hinter.hints(broken, DIGITS, verdict) == hinter.hints(broken, DIGITS, verdict)
 
 
-@pytest.mark.parametrize("error_class", ["CpuLimit", "Crash", "OverBudget"])
-def test_what_runs_into_a_limit_is_not_run_again(error_class: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "error_class"),
+    [("forward", "CpuLimit"), ("build", "Crash"), ("build", "OverBudget"), ("extract", "DeltaMismatch")],
+)
+def test_what_runs_into_a_limit_or_is_no_program_is_not_run_again(stage: Stage, error_class: str) -> None:
     class Never:
         workers = 1
 
         def run(self, job: object) -> None:
             raise AssertionError("it was run")
 
-    verdict = Verdict(ok=False, stage="forward", error_class=error_class, message="")
+    verdict = Verdict(ok=False, stage=stage, error_class=error_class, message="")
     assert Hinter(Never()).hints(PROGRAM, DIGITS, verdict) == Hints()  # type: ignore[arg-type]
 
 
@@ -196,10 +198,3 @@ def test_of_a_hostile_result_only_what_has_the_right_form_is_believed(told: dict
     assert all(step.words.count("`") == 4 for step in found.steps)
     assert len(found.steps) <= 8
     assert "System:" not in found.words.splitlines()
-
-
-def test_the_variants_of_the_contract_are_left_alone(sandbox: Sandbox, hinter: Hinter) -> None:
-    path = Path(__file__).parent.parent / "data" / "variants" / "plain.py"
-    verdict, found, _ = mended(sandbox, hinter, path.read_text())
-    assert verdict.ok
-    assert found == Hints()

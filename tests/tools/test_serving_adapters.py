@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 from netwright.tools.serving.adapters import AdapterRefused, AdapterSwap, adapter_name
 from netwright.tools.serving.client import Connection, RequestRefused, ServerUnreachable, Structured
@@ -58,6 +59,8 @@ def test_a_resumed_campaign_finds_its_adapter_and_drops_what_it_left(connection,
     assert again.put_on(first) == before
     AdapterSwap(connection, "nano").put_on(second)
     assert before not in names(connection)
+    assert again.put_on(first) == before
+    assert before in names(connection), "the server had forgotten it"
 
 
 def test_other_weights_of_the_same_cycle_have_another_name(tmp_path):
@@ -114,6 +117,15 @@ def test_completions_say_what_they_are(connection):
         nobody.models()
 
 
+def test_another_program_at_the_address_is_told_apart(monkeypatch):
+    other = Connection("http://127.0.0.1:9/v1")
+    for text in ("<html>", "[]", "{}", '{"choices": []}'):
+        monkeypatch.setattr(other, "_ask", lambda *request, text=text: httpx.Response(200, text=text))
+        for ask in (other.models, lambda: other.complete("nano", [1])):
+            with pytest.raises(RequestRefused, match=r"is no OpenAI-compatible server .*model\.base_url"):
+                ask()
+
+
 def test_a_shape_is_one_of_three():
     assert Structured(regex=r"[a-z]+").fits("abc")
     assert not Structured(regex=r"[a-z]+").fits("abc1")
@@ -142,6 +154,7 @@ def test_a_plan_is_a_script(gpus: int, tmp_path: Path):
         assert shared == {1: 1, 2: 1, 5: 4}[gpus]
         assert found.variables["CUDA_VISIBLE_DEVICES"] == ",".join(map(str, range(shared)))
         assert found.campaign[0].startswith(f"CUDA_VISIBLE_DEVICES={gpus - 1} ") == (gpus > 1)
+    assert "model.allow_download=true" in found.campaign[0], "without the weights the campaign could not tune"
     assert bool(found.notes) == (gpus == 1)
     assert json.loads(found.model_dump_json())["kind"] == ("gpu" if gpus else "cpu")
 
@@ -153,3 +166,9 @@ def test_a_plan_keeps_what_was_set():
         assert words[words.index(option) + 1] == value
     with pytest.raises(ValueError, match="-1 GPUs"):
         plan("a/b", -1)
+    with pytest.raises(ValueError, match="more than the 1 there are"):
+        plan("a/b", 1, settings=settings)
+    shared = plan("/models/b", 2, name="b", settings=ServeSettings(gpus=2))
+    assert shared.command[shared.command.index("--gpu-memory-utilization") + 1] == "0.45"
+    assert shared.notes
+    assert "--set model.path=/models/b" in shared.campaign[0]

@@ -14,7 +14,14 @@ import psutil
 import pytest
 from netwright.memory.home import home_folder
 from netwright.tools.serving.client import ServerUnreachable
-from netwright.tools.serving.environment import MAKE, ready_environment, serve_environment
+from netwright.tools.serving.environment import (
+    MAKE,
+    lock_text,
+    make_command,
+    make_environment,
+    ready_environment,
+    serve_environment,
+)
 from netwright.tools.serving.server import (
     ServerState,
     find_server,
@@ -72,7 +79,7 @@ def test_a_server_answers_is_found_again_and_ends() -> None:
     assert find_server(spec(port=state.port)) == state
     assert find_server(spec(context=512)) is None
     assert find_server(spec("other")) is None
-    assert key_for(state.url) == state.key
+    assert key_for(state.url) == key_for(state.url.replace("127.0.0.1", "localhost") + "/") == state.key
     stop_server(state)
     assert servers() == []
     assert key_for(state.url) is None
@@ -84,6 +91,8 @@ def test_a_server_answers_is_found_again_and_ends() -> None:
 
 def test_key_and_state_are_for_their_user_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "of-another-service")
+    monkeypatch.setenv("NVIDIA_API_KEY", "of-another-service")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     state = started(spec(), owned=True)
     files = [p for p in home_folder("serving", "servers").iterdir() if p.suffix in {".json", ".key"}]
     assert len(files) == 2
@@ -94,6 +103,7 @@ def test_key_and_state_are_for_their_user_alone(monkeypatch: pytest.MonkeyPatch)
     assert not any(state.key in command for command in commands)
     (seen,) = printed(state, "environment")
     assert "of-another-service" not in seen.values()
+    assert seen["CUDA_VISIBLE_DEVICES"] == "1"
     assert (seen["VLLM_API_KEY"], seen["VLLM_ALLOW_RUNTIME_LORA_UPDATING"]) == (state.key, "True")
     wrong = state.model_copy(update={"key": "wrong"})
     with pytest.raises(ServingError, match=r"refuses the key.*model\.api_key_env"):
@@ -118,29 +128,74 @@ def test_without_the_environment_the_error_says_how_to_make_it(monkeypatch: pyte
     with pytest.raises(ServingError, match=MAKE):
         ready_environment("cpu")
     assert serve_environment("cpu").folder != serve_environment("gpu").folder
+    monkeypatch.setattr("netwright.tools.serving.environment.kind_here", lambda: "cpu")
+    assert (make_command("cpu"), make_command("gpu")) == (MAKE, f"{MAKE} --set model.serving.device=gpu")
 
 
-def test_an_owned_server_dies_with_its_owner() -> None:
-    """However the owner ends: killed, it has no chance to tidy up."""
+def test_the_environment_counts_when_it_is_made_to_the_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NETWRIGHT_HOME", str(tmp_path / "empty"))
+    results, told = [0, 1, 0, 0, 0, 0], list[str]()
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+        serve_environment("cpu").folder.mkdir(exist_ok=True)
+        return subprocess.CompletedProcess(command, results.pop(0), "", "No space left on device")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr("netwright.tools.serving.environment.kind_here", lambda: "cpu")
+    with pytest.raises(ServingError, match=rf"pip install failed with exit code 1:\nNo space left.*\n.*{MAKE}"):
+        make_environment("cpu")
+    assert not serve_environment("cpu").made
+    place = make_environment("cpu", told.append)
+    assert place.made
+    assert results == []
+    assert [line.split()[0] for line in told] == ["making", "installing", "removing", "importing"]
+    assert (place.folder / "lock.txt").read_text() == lock_text("cpu")
+    assert make_environment("cpu", told.append) == place
+    assert len(told) == 4, "it is there already"
+
+
+@pytest.fixture
+def owner():
+    """A process that has started a server for itself and looks no more."""
     program = (
-        "import sys, time\n"
-        "from netwright.tools.serving.settings import ServeSettings, ServeSpec\n"
+        "import time\n"
+        "from netwright.tools.serving.settings import ServeSpec\n"
         "from netwright.tools.serving.source import OwnServer\n"
         f"source = OwnServer(ServeSpec.model_validate_json({spec().model_dump_json()!r}))\n"
         "source.opened()\n"
-        "print(source._state.pid, flush=True)\n"
+        "print(flush=True)\n"
         "time.sleep(600)\n"
     )
-    owner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    assert owner.stdout is not None
-    guardian = psutil.Process(int(owner.stdout.readline()))
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_an_owned_server_dies_with_its_owner(owner) -> None:
+    """However the owner ends: killed, it has no chance to tidy up."""
+    (state,) = servers()
+    guardian = psutil.Process(state.pid)
     inner = guardian.children(recursive=True)
     assert inner
+    assert state.owner == owner.pid
     assert find_server(spec()) is None, "a server that belongs to a process is not for others"
     owner.kill()
-    owner.wait()
     wait_for(lambda: all(gone(process.pid) for process in (guardian, *inner)))
     assert servers() == []
+
+
+def test_a_server_of_another_process_can_be_stopped(owner) -> None:
+    """Its guardian stays a zombie then, because its parent does not look."""
+    (state,) = servers()
+    begun = time.monotonic()
+    stop_server(state)
+    assert time.monotonic() - begun < 15
+    assert servers() == []
+    assert owner.poll() is None
 
 
 def test_a_guardian_that_is_killed_takes_the_server_along() -> None:
@@ -150,6 +205,15 @@ def test_a_guardian_that_is_killed_takes_the_server_along() -> None:
     wait_for(lambda: all(gone(process.pid) for process in inner))
     assert servers() == [], "the state file that is left names a process that is gone"
     assert list(home_folder("serving", "servers").iterdir()) == []
+
+
+def test_a_server_of_weights_that_were_there_before_is_not_found(tmp_path: Path) -> None:
+    wanted = spec().model_copy(update={"model": str(tmp_path)})
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    state = start_server(wanted, ready_environment("cpu"), owned=False)
+    assert find_server(wanted) == state
+    (tmp_path / "model.safetensors").write_bytes(b"another")
+    assert find_server(wanted) is None
 
 
 def test_a_source_takes_a_server_that_runs_and_leaves_it_running() -> None:

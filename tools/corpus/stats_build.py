@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from ... import __version__
+from ..statistics import rank_correlation
 from .stats_frame import KEY, best_results, prepare
 from .stats_model import (
     Balanced,
@@ -170,12 +171,6 @@ def _durations(best: pd.DataFrame) -> Iterator[DurationCloud]:
             measure=measure,
             networks=len(ordered),
             median_seconds=float(np.median(seconds)),
-            rank_correlation=_rank_correlation(seconds, accuracy),
+            rank_correlation=rank_correlation(seconds, accuracy),
             points=tuple(DurationPoint(seconds=float(seconds[i]), accuracy=float(accuracy[i])) for i in places),
         )
-
-
-def _rank_correlation(one: Any, other: Any) -> float | None:
-    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
-        return None
-    return float(stats.spearmanr(one, other).statistic)

@@ -62,8 +62,8 @@ def _divisors(fault: Fault, program: Program) -> Iterator[Edit]:
 
 def _divisor(was: int, sizes: list[Any]) -> list[int]:
     """The largest divisor of all sizes that is not above what was given, and one."""
-    fitting = [n for n in range(min(was, *sizes), 0, -1) if all(size % n == 0 for size in sizes)] if was > 0 else [1]
-    return sorted({fitting[0], 1}, reverse=True) if fitting else [1]
+    fitting = (n for n in range(min(was, *sizes), 0, -1) if all(size % n == 0 for size in sizes))
+    return sorted({next(fitting, 1), 1}, reverse=True)
 
 
 def _reshapes(fault: Fault, program: Program) -> Iterator[Edit]:

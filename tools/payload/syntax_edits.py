@@ -25,6 +25,7 @@ MAX_CHANGES = 6
 MAX_FOUND = 9
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _HEADERS = re.compile(r"(?:for|while|if|elif|else|def|class|with|try|except|finally)\b")
+_TARGET = re.compile(r"(?:self\.)?\w+$")
 _CUTS = 5
 
 Change = tuple[int, str, list[str]]
@@ -180,7 +181,7 @@ def _cut(lines: list[str], at: int, column: int) -> Iterator[Change]:
             yield cost, "cut", _with(lines, at, begun)
     assigned = line.rfind(" = ")
     if assigned > column:
-        name = re.search(r"(?:self\.)?\w+$", line[:assigned])
+        name = _TARGET.search(line, max(0, assigned - 80), assigned)  # only there: the time is quadratic in the length
         if name is not None:
             yield 4, "cut", _with(lines, at, indent + line[name.start() :])
     yield 5, "cut", _with(lines, at, indent + line[column:].lstrip())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from ...memory.types import Frozen
-from ..statistics import wilson_interval
+from ..statistics import rank_correlation, wilson_interval
 from .examples import Example
 from .families import families, signatures_of, similarities
 from .features import KINDS
@@ -22,10 +23,14 @@ BINS: Final = 8
 KEPT: Final = (0.25, 0.5, 0.75)
 """Shares of the networks that would be trained, for the table of what pruning costs."""
 TOP: Final = 0.1  # the best tenth is what a search is for
+LEAST_HELD: Final = 5  # networks of a cycle: the ranks of fewer say next to nothing
+
+How = Literal["families", "forward"]
+Groups = npt.NDArray[np.int64]
 
 
 class Estimate(Frozen):
-    """A number with its 95 % bootstrap interval over families."""
+    """A number with its 95 % bootstrap interval: families drawn anew, or the networks within each cycle."""
 
     value: float | None
     low: float | None
@@ -56,7 +61,7 @@ class Kept(Frozen):
     """What training only the best by prediction would have cost.
 
     Attributes:
-        share: of the networks that are trained.
+        share: of the networks that are trained: of all, or of each cycle where cycles are predicted.
         top_found: share of the best tenth that is among them.
         mean: metric of those; ``best`` the best of them.
     """
@@ -78,7 +83,7 @@ class Quality(Frozen):
         confidence: the share that it is to hold.
     """
 
-    how: str
+    how: How
     n: int
     groups: int
     spearman: Estimate
@@ -127,11 +132,13 @@ def held_out(examples: Sequence[Example], seed: int = 0, early: bool = False, ki
         for at, told in zip(held, found, strict=True):
             points.append(_point(known[at], told, int(groups[at])))
             bases.append(abs(mean - points[-1].metric))
-    return _quality("families", points, bases, seed, _spearman)
+    return _quality("families", points, bases, seed)
 
 
 def forward(examples: Sequence[Example], cycles: Mapping[str, int], seed: int = 0) -> Quality | None:
     """Predict each cycle of a campaign from the cycles before it, as a campaign does; ``None`` with too few cycles.
+
+    Cycles before which there is too little to learn from are left out.
 
     Args:
         cycles: the cycle of each example.
@@ -142,18 +149,22 @@ def forward(examples: Sequence[Example], cycles: Mapping[str, int], seed: int = 
     for cycle in sorted(set(cycles.values())):
         train = [one for one in known if cycles[one.key] < cycle]
         held = [one for one in known if cycles[one.key] == cycle]
-        if len(train) < LEAST or len(held) < 5:
+        if len(held) < LEAST_HELD:
             continue
-        found = Predictor(train, seed).predict([_hidden(one) for one in held])
+        try:
+            predictor = Predictor(train, seed)
+        except PredictionError:
+            continue
+        found = predictor.predict([_hidden(one) for one in held])
         mean = float(np.mean([one.metric for one in train]))
         points += [_point(one, told, cycle) for one, told in zip(held, found, strict=True)]
         bases += [abs(mean - float(one.metric or 0.0)) for one in held]
-    return _quality("forward", points, bases, seed, _within) if points else None
+    return _quality("forward", points, bases, seed) if points else None
 
 
 def _hidden(example: Example) -> Example:
     """An example of which nothing was measured yet."""
-    return Example(example.key, example.source, example.figures, {}, example.parents, None)
+    return replace(example, early={}, metric=None)
 
 
 def _point(example: Example, told: tuple[float, float, float], group: int) -> Point:
@@ -162,22 +173,18 @@ def _point(example: Example, told: tuple[float, float, float], group: int) -> Po
     return Point(key=example.key, metric=example.metric, predicted=middle, low=low, high=high, group=group)
 
 
-def _quality(
-    how: str,
-    points: Sequence[Point],
-    bases: Sequence[float],
-    seed: int,
-    rank: Callable[[Values, Values, npt.NDArray[np.int64]], float | None],
-) -> Quality:
+def _quality(how: How, points: Sequence[Point], bases: Sequence[float], seed: int) -> Quality:
     metrics = np.array([one.metric for one in points])
     predicted = np.array([one.predicted for one in points])
+    groups = np.array([one.group for one in points], dtype=np.int64)
+    ranked = groups if how == "forward" else np.zeros_like(groups)  # a campaign ranks one cycle at a time
     held = sum(one.low <= one.metric <= one.high for one in points)
     share, low, high = wilson_interval(held, len(points))
     return Quality(
         how=how,
         n=len(points),
-        groups=len({one.group for one in points}),
-        spearman=_bootstrap(points, seed, rank),
+        groups=len(np.unique(groups)),
+        spearman=_bootstrap(metrics, predicted, groups, seed, within=how == "forward"),
         error=float(np.abs(metrics - predicted).mean()),
         baseline=float(np.mean(bases)),
         covered=share or 0.0,
@@ -188,57 +195,49 @@ def _quality(
         mean=float(metrics.mean()),
         best=float(metrics.max()),
         bins=tuple(_bins(points)),
-        kept=tuple(_kept(metrics, predicted, share) for share in KEPT),
+        kept=tuple(_kept(metrics, predicted, ranked, share) for share in KEPT),
         points=tuple(points),
     )
 
 
-def _spearman(metrics: Values, predicted: Values, groups: npt.NDArray[np.int64]) -> float | None:
-    if len(metrics) < 3 or np.ptp(metrics) == 0 or np.ptp(predicted) == 0:
-        return None
-    return float(stats.spearmanr(metrics, predicted).statistic)
-
-
-def _within(metrics: Values, predicted: Values, groups: npt.NDArray[np.int64]) -> float | None:
-    """The mean over groups of the correlation within each, weighted by their sizes: a campaign ranks one cycle."""
+def _within(metrics: Values, predicted: Values, groups: Groups) -> float | None:
+    """The mean over groups of the correlation within each, weighted by their sizes."""
     found, sizes = [], []
     for group in np.unique(groups):
-        one = _spearman(metrics[groups == group], predicted[groups == group], groups)
+        one = rank_correlation(metrics[groups == group], predicted[groups == group])
         if one is not None:
             found.append(one)
             sizes.append(int((groups == group).sum()))
     return float(np.average(found, weights=sizes)) if found else None
 
 
-def _bootstrap(
-    points: Sequence[Point], seed: int, rank: Callable[[Values, Values, npt.NDArray[np.int64]], float | None]
-) -> Estimate:
-    """The correlation, and its percentile interval when networks are drawn anew: by families; within each cycle."""
-    metrics = np.array([one.metric for one in points])
-    predicted = np.array([one.predicted for one in points])
-    groups = np.array([one.group for one in points], dtype=np.int64)
+def _bootstrap(metrics: Values, predicted: Values, groups: Groups, seed: int, *, within: bool) -> Estimate:
+    """The correlation, and its percentile interval when networks are drawn anew.
+
+    Args:
+        within: correlate and draw within each group; else over all of them, and draw whole groups.
+    """
+
+    def rank(places: Groups) -> float | None:
+        if within:
+            return _within(metrics[places], predicted[places], groups[places])
+        return rank_correlation(metrics[places], predicted[places])
+
     generator = np.random.default_rng(seed)
-    draw = _members(groups, whole=rank is _spearman)
-    drawn = []
-    for _ in range(BOOTSTRAPS):
-        places = draw(generator)
-        value = rank(metrics[places], predicted[places], groups[places])
-        if value is not None:
-            drawn.append(value)
-    if not drawn:
-        return Estimate(value=rank(metrics, predicted, groups), low=None, high=None)
-    low, high = np.quantile(drawn, (0.025, 0.975)).tolist()
-    return Estimate(value=rank(metrics, predicted, groups), low=low, high=high)
+    draw = _members(groups, whole=not within)
+    drawn = [value for _ in range(BOOTSTRAPS) if (value := rank(draw(generator))) is not None]
+    low, high = np.quantile(drawn, (0.025, 0.975)).tolist() if drawn else (None, None)
+    return Estimate(value=rank(np.arange(len(metrics))), low=low, high=high)
 
 
-def _members(groups: npt.NDArray[np.int64], whole: bool) -> Callable[[np.random.Generator], npt.NDArray[np.int64]]:
+def _members(groups: Groups, whole: bool) -> Callable[[np.random.Generator], Groups]:
     """Draws places with replacement: whole groups, or members within each group."""
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
 
-    def groups_drawn(generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    def groups_drawn(generator: np.random.Generator) -> Groups:
         return np.concatenate([members[at] for at in generator.integers(len(members), size=len(members))])
 
-    def members_drawn(generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    def members_drawn(generator: np.random.Generator) -> Groups:
         return np.concatenate([one[generator.integers(len(one), size=len(one))] for one in members])
 
     return groups_drawn if whole else members_drawn
@@ -257,13 +256,16 @@ def _bins(points: Sequence[Point]) -> Iterator[Bin]:
         )
 
 
-def _kept(metrics: Values, predicted: Values, share: float) -> Kept:
-    count, tops = max(1, round(share * len(metrics))), max(1, round(TOP * len(metrics)))
-    order = np.argsort(-predicted, kind="stable")[:count]
-    best = set(np.argsort(-metrics, kind="stable")[:tops].tolist())
+def _kept(metrics: Values, predicted: Values, groups: Groups, share: float) -> Kept:
+    """What training the best ``share`` of each group finds, at least one of each."""
+    parts = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    trained = np.concatenate(
+        [one[np.argsort(-predicted[one], kind="stable")[: math.ceil(share * len(one))]] for one in parts]
+    )
+    best = np.argsort(-metrics, kind="stable")[: max(1, round(TOP * len(metrics)))]
     return Kept(
         share=share,
-        top_found=len(best & set(order.tolist())) / tops,
-        mean=float(metrics[order].mean()),
-        best=float(metrics[order].max()),
+        top_found=float(np.isin(best, trained).mean()),
+        mean=float(metrics[trained].mean()),
+        best=float(metrics[trained].max()),
     )

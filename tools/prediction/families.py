@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,13 @@ def families(examples: Sequence[Example], alike: Matrix) -> npt.NDArray[np.int64
     return np.array([unions.root(place) for place in range(len(examples))], dtype=np.int64)
 
 
+@lru_cache(maxsize=4_096)
+def _structure(graph: str, source: str) -> str | None:
+    return structure_key(graph, source)
+
+
 def _marks(example: Example) -> list[str]:
-    structure: Any = structure_key(example.figures.get("graph"), example.source)
+    graph = example.figures.get("graph")
+    structure = _structure(graph, example.source) if isinstance(graph, str) else None
     marks = [f"network {key}" for key in (example.key, *example.parents)]
     return [*marks, f"structure {structure}"] if structure else marks

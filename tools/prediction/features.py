@@ -95,7 +95,7 @@ class Features:
             return np.empty((0, len(self.names)))
         alike = similarities(self._signatures if own else signatures_of(examples), self._signatures)
         if own:
-            alike[self._families[:, None] == self._families[None, :]] = 0.0
+            alike[self._families[:, None] == self._families[None, :]] = np.nan
         parts = [
             np.array([[_number(one.figures.get(name)) for name in FIGURES] for one in examples]),
             self._tables.transform([_tables(one.figures) for one in examples]),
@@ -119,13 +119,17 @@ class Features:
         return masked
 
     def _neighbours(self, alike: Matrix) -> Matrix:
-        """What the most alike networks reached: weighted mean, the nearest's, deviation, and how near that one is."""
-        order = np.argsort(-alike, axis=1, kind="stable")[:, :ALIKE]
+        """What the most alike networks reached: weighted mean, the nearest's, deviation, and how near that one is.
+
+        Args:
+            alike: similarities, (N, known); NaN for those that are not to be looked at.
+        """
+        order = np.argsort(-alike, axis=1, kind="stable")[:, :ALIKE]  # NaN comes last
         near = np.take_along_axis(alike, order, axis=1)
-        reached = self._metrics[order]
-        weights = np.maximum(near, 1e-3) ** SHARPNESS
-        mean = (weights * reached).sum(axis=1) / weights.sum(axis=1)
-        return np.column_stack([mean, reached[:, 0], reached.std(axis=1), near[:, 0]])
+        reached = np.where(np.isnan(near), np.nan, self._metrics[order])
+        weights = np.where(np.isnan(near), 0.0, np.fmax(near, 1e-3) ** SHARPNESS)
+        mean = np.nansum(weights * reached, axis=1) / weights.sum(axis=1)
+        return np.column_stack([mean, reached[:, 0], np.nanstd(reached, axis=1), near[:, 0]])
 
 
 def phrases(source: str) -> Iterator[str]:

@@ -128,9 +128,8 @@ def _margins(
 
 
 def _level(scores: Sequence[float]) -> float:
-    """The conformal quantile of scores."""
-    level = math.ceil((len(scores) + 1) * CONFIDENCE) / len(scores)
-    return float(np.quantile(scores, min(1.0, level), method="higher"))
+    """The conformal quantile: of n scores the ⌈(n + 1) · confidence⌉-th from below."""
+    return sorted(scores)[min(len(scores), math.ceil((len(scores) + 1) * CONFIDENCE)) - 1]
 
 
 def folds(groups: npt.NDArray[np.int64], seed: int) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -11,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...memory.types import Frozen, Protocol, Task
+from ..report.files import write_whole
 from ..report.text import percent
 from .evaluation import Quality, forward, held_out
 from .examples import Example
@@ -98,9 +98,9 @@ def write_predictor(report: PredictorReport, folder: Path) -> PredictorFiles:
     environment.filters.update(percent=percent, fixed=_fixed)
     rows = [(title, quality, Markup(plot.svg)) for title, quality, plot in drawn]
     page = environment.get_template(f"{NAME}.html.j2").render(told=report, parts=rows)
-    _write(files.json, report.model_dump_json(indent=1).encode() + b"\n")
-    _write(files.html, page.encode())
-    _write(files.png, drawn[0][2].png)
+    write_whole(files.json, report.model_dump_json(indent=1).encode() + b"\n")
+    write_whole(files.html, page.encode())
+    write_whole(files.png, drawn[0][2].png)
     return files
 
 
@@ -112,9 +112,3 @@ def read_predictor(folder: Path) -> PredictorReport | None:
 
 def _fixed(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)

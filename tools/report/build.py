@@ -81,7 +81,7 @@ def _cycle(
     trials = [trial for trial in map(history.trial, slots) if trial is not None]
     values = [trial.metric for trial in trials if trial.state == "complete" and trial.metric is not None]
     bar = cycle.threshold if cycle.threshold is not None else threshold
-    admitted = sum(one.admitted for (n, _), one in history.admissions.items() if n == cycle.n)
+    admitted = history.entered[cycle.n]
     kinds = [one.nearest_kind for one in slots if one.novel is False]
     repairs = [one for one in history.repairs if one.cycle == cycle.n]
     return CycleReport(

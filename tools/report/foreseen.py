@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import statistics
 
-from scipy import stats
-
 from ...memory.rows import Prediction
-from ..statistics import wilson_interval
+from ..statistics import rank_correlation, wilson_interval
 from .history import History
 from .model import Foreseen, Share
 
@@ -25,7 +23,7 @@ def foreseen(history: History, cycle: int) -> Foreseen | None:
         pruned=sum(not one.kept for one in told),
         learned_from=min(one.learned_from for one in told),
         n=len(pairs),
-        spearman=_spearman([one.metric for one, _ in pairs], [metric for _, metric in pairs]),
+        spearman=rank_correlation([one.metric for one, _ in pairs], [metric for _, metric in pairs]),
         error=statistics.fmean(abs(one.metric - metric) for one, metric in pairs) if pairs else None,
         held=Share(count=held, share=share, low=low, high=high),
     )
@@ -34,9 +32,3 @@ def foreseen(history: History, cycle: int) -> Foreseen | None:
 def _metric(history: History, one: Prediction) -> float | None:
     trial = history.trials.get(one.candidate_id)
     return trial.metric if trial is not None and one.kept else None
-
-
-def _spearman(predicted: list[float], reached: list[float]) -> float | None:
-    if len(predicted) < 3 or len(set(predicted)) == 1 or len(set(reached)) == 1:
-        return None
-    return float(stats.spearmanr(predicted, reached).statistic)

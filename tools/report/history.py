@@ -95,6 +95,16 @@ class History:
         found = self.admissions.get((generation.cycle, generation.candidate_id or ""))
         return found is not None and found.admitted and self.owns(generation)
 
+    @cached_property
+    def entered(self) -> Counter[int]:
+        """How many networks each cycle brought into the corpus, which holds a network once: without a novelty filter
+        a copy is admitted again."""
+        first: dict[str, int] = {}
+        for (cycle, key), one in sorted(self.admissions.items()):
+            if one.admitted:
+                first.setdefault(key, cycle)
+        return Counter(first.values())
+
     def trial(self, generation: Generation) -> Trial | None:
         """The trial of what a slot holds, as far as this campaign trained it.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from .files import write_whole
 from .model import CampaignReport
 from .plots import plots
 from .text import duration, number, percent, shown
@@ -27,8 +27,8 @@ def write_report(report: CampaignReport, folder: Path) -> ReportFiles:
     """Write ``report.json`` and ``report.html`` into ``folder``, each in one step; their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     files = ReportFiles(folder / "report.json", folder / "report.html")
-    _write(files.json, report_json(report))
-    _write(files.html, report_html(report))
+    write_whole(files.json, report_json(report).encode())
+    write_whole(files.html, report_html(report).encode())
     return files
 
 
@@ -65,9 +65,3 @@ def _moment(value: datetime) -> str:
 
 def _pretty(value: Any) -> str:
     return shown(json.dumps(value, indent=2, ensure_ascii=False, default=str))
-
-
-def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)

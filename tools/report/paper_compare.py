@@ -21,7 +21,7 @@ _CAPTIONS: Final = {
     "diversity": "Token 10-grams, all pairs of the texts that the model wrote in a cycle; time of all stages.",
     "comparison": "Lines: means over seeds; thin lines: each seed.",
 }
-_POINTS: Final = {"valid": "valid", "repaired": "repaired", "mean": "mean", "above": "above", "distance": "distance"}
+_POINTS: Final = ("valid", "repaired", "mean", "above", "distance")
 
 
 def paper_report(
@@ -147,7 +147,7 @@ def difference_table(groups: Sequence[Group]) -> PaperTable:
             "Means over pairs of cycles with the same seed and number, with Student's 95 % interval; cycles of one "
             "campaign are not independent, so the intervals are too narrow rather than too wide."
         ),
-        columns=("campaigns", "pairs", *_POINTS.values()),
+        columns=("campaigns", "pairs", *_POINTS),
         rows=tuple(rows),
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from .paper_groups import Group
-from .paper_published import MEAN_VALID, Checkpoint, Published, published_for
+from .paper_published import CIFAR10, MEAN_VALID, Checkpoint, Published, published_for
 from .paper_series import CyclePoint, Series, Value, mean_value
 from .pictures import Drawn, drawn
 from .plots import BLUE, GREEN, GREY, INK, ORANGE, PURPLE
@@ -111,7 +111,9 @@ def _valid(axes: Any, one: Series, published: Published, mean: bool) -> None:
         axes.axhline(over.value, color=BLUE, linewidth=1, ls="--", label=f"mean {100 * over.value:.1f} %")
         if over.low is not None and over.high is not None:
             axes.axhspan(over.low, over.high, color=BLUE, alpha=0.1, linewidth=0)
-        axes.axhline(MEAN_VALID[0], color=GREY, linewidth=1, ls="--", label=f"paper's mean {100 * MEAN_VALID[0]:.1f} %")
+        if published is CIFAR10:
+            label = f"paper's mean {100 * MEAN_VALID[0]:.1f} %"
+            axes.axhline(MEAN_VALID[0], color=GREY, linewidth=1, ls="--", label=label)
     _legend(axes)
 
 
@@ -130,7 +132,7 @@ def _joint(axes: Any, one: Series, published: Published) -> None:
     _line(above, one.cycles, lambda point: point.above, "this campaign", PURPLE)
     _paper(above, published, lambda row: row.above, last)
     _legend(above)
-    _prepared(corpus, "new networks admitted, in the cycle and so far", share=False)
+    _prepared(corpus, "networks admitted, in the cycle and so far", share=False)
     x = [point.cycle for point in one.cycles]
     corpus.bar(x, [point.admitted for point in one.cycles], 0.7, color=GREEN, alpha=0.7, label="in the cycle")
     corpus.plot(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...memory.records import Records
 from ...memory.types import Frozen
 from .paper_published import FULL
-from .paper_series import Series, Value, campaign_series, mean_value
+from .paper_series import Series, Value, campaign_series, counted_at, mean_value
 
 COMPARED = ("valid", "repaired", "mean", "above", "distance", "wall_s")
 """Values of a cycle that groups are compared by."""
@@ -60,10 +60,7 @@ def read_series(records: Records, ids: Sequence[str], threshold: float | None = 
     if threshold is not None:
         return own
     bars = [_reference(one, own) for one in own]
-    return [
-        one if bar == one.threshold else campaign_series(records, one.campaign, bar)
-        for one, bar in zip(own, bars, strict=True)
-    ]
+    return [one if bar == one.threshold else counted_at(one, bar) for one, bar in zip(own, bars, strict=True)]
 
 
 def _reference(one: Series, others: Sequence[Series]) -> float | None:

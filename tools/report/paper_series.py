@@ -13,11 +13,13 @@ from ...memory.novelty import NEAR_DUPLICATE
 from ...memory.records import Records
 from ...memory.shingles import jaccard, shingles
 from ...memory.types import Frozen
+from ..dedup.structures import structure_of
 from ..statistics import CONFIDENCE, t_interval, wilson_interval
 from .build import campaign_report
 from .history import History
 from .model import CycleReport, Foreseen
 from .paper_published import FULL
+from .text import percent
 
 
 class Value(Frozen):
@@ -65,6 +67,7 @@ class Series(Frozen):
     Attributes:
         variant: what its configuration leaves out of the full method, in the words of the paper's table 7.
         threshold: from which a network counts as above; that of the campaign, or the one it is compared by.
+        admits: what the campaign asked of a network that it admitted, in words.
         conditions: what campaigns must share to be seeds of one variant.
     """
 
@@ -80,6 +83,7 @@ class Series(Frozen):
     model: str
     threshold: float | None
     initial_corpus: int
+    admits: str = ""
     conditions: str
     cycles: tuple[CyclePoint, ...]
     wall_s: float
@@ -134,10 +138,26 @@ def campaign_series(records: Records, campaign_id: str, threshold: float | None 
         model=str((config.get("model") or {}).get("name", "")),
         threshold=bar,
         initial_corpus=report.initial_corpus,
+        admits=_admits(config, own),
         conditions=_conditions(config),
         cycles=tuple(points),
         wall_s=report.spent.wall_s,
     )
+
+
+def counted_at(one: Series, threshold: float | None) -> Series:
+    """A series with its shares above taken at another threshold."""
+    cycles = tuple(point.model_copy(update={"above": _above(point.values, threshold)}) for point in one.cycles)
+    return one.model_copy(update={"threshold": threshold, "cycles": cycles})
+
+
+def _admits(config: dict[str, Any], threshold: float | None) -> str:
+    campaign = config.get("campaign") or {}
+    asked = [
+        (f"at or above {percent(threshold)} %", campaign.get("admit") != "all"),
+        ("new", campaign.get("novelty") != "none"),
+    ]
+    return ", ".join(name for name, holds in asked if holds) or "all that were trained"
 
 
 def variant_of(config: dict[str, Any]) -> str:
@@ -215,18 +235,12 @@ def _distinct(history: History) -> dict[int, int]:
         if not history.admitted(one):
             continue
         key = one.candidate_id or ""
-        verdict = history.verdicts.get(key)
-        mark = _structure(verdict.figures.get("graph") if verdict else None, history.candidates[key].source)
+        source = history.candidates[key].source
+        mark = structure_of(history.verdicts.get(key), source) or f"text {source}"
         copied = (one.jaccard or 0.0) >= NEAR_DUPLICATE or one.nearest_kind == "exact" or mark in graphs
         graphs.add(mark)
         counts[one.cycle] = counts.get(one.cycle, 0) + (not copied)
     return counts
-
-
-def _structure(graph: object, source: str) -> str:
-    from ..dedup.structures import structure_key
-
-    return structure_key(graph, source) or f"text {source}"
 
 
 def spread_of(texts: Sequence[str]) -> Value:

@@ -46,7 +46,7 @@ def corpus_table(one: Series, several: bool) -> PaperTable:
     admitted, last = one.admitted, one.cycles[-1].cycle if one.cycles else 0
     rows = (
         ("initial corpus", number(one.initial_corpus), number(INITIAL)),
-        (f"self-generated (at or above {percent(one.threshold)} %, new)", number(admitted), number(ADMITTED)),
+        (f"self-generated ({one.admits})", number(admitted), number(ADMITTED)),
         ("total by the last cycle", number(one.initial_corpus + admitted), number(INITIAL + ADMITTED)),
     )
     return PaperTable(
@@ -56,7 +56,7 @@ def corpus_table(one: Series, several: bool) -> PaperTable:
             f"Prompt–code pairs after {last} cycles; the paper's after 22, on CIFAR-10. Its initial corpus is LEMUR's, "
             f"deduplicated, each network with two descriptions. {one.distinct} of the admitted are no near duplicates."
         ),
-        columns=("source", "networks", "paper"),
+        columns=("source", "pairs", "paper"),
         rows=rows,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from .files import write_whole
 from .paper_model import PaperReport, PaperTable
 from .pictures import Drawn
 from .text import shown
@@ -36,11 +36,11 @@ def write_paper(report: PaperReport, figures: Sequence[Drawn], folder: Path, nam
         folder / f"{name}.html",
         tuple(folder / f"{one.name}.png" for one in figures),
     )
-    _write(files.json, report.model_dump_json(indent=1, ensure_ascii=True).encode() + b"\n")
-    _write(files.markdown, paper_markdown(report).encode())
-    _write(files.html, paper_html(report, figures).encode())
+    write_whole(files.json, report.model_dump_json(indent=1, ensure_ascii=True).encode() + b"\n")
+    write_whole(files.markdown, paper_markdown(report).encode())
+    write_whole(files.html, paper_html(report, figures).encode())
     for path, one in zip(files.figures, figures, strict=True):
-        _write(path, one.png)
+        write_whole(path, one.png)
     return files
 
 
@@ -94,9 +94,3 @@ def _row(cells: Sequence[str]) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(shown(text).split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-
-
-def _write(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)

@@ -76,11 +76,13 @@ class AdapterSwap:
             ServerUnreachable: nothing answers.
         """
         with self._lock:
-            if folder == self._folder:
-                return self._name
-            name = adapter_name(folder) if folder is not None else self._base
+            if folder is None and self._folder is None:
+                return self._base
+            name = self._name
+            if folder != self._folder:
+                name = adapter_name(folder) if folder is not None else self._base
             here = self._connection.models()
-            if folder is not None and name not in here:
+            if folder is not None and name not in here:  # also where a server was started again since
                 self._load(name, folder)
             for other in self._siblings(folder, here):
                 if other != name:

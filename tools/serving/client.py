@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ from .settings import ServingError
 CONNECT_S = 10.0
 ANSWER_S = 600.0
 """Seconds that one request may wait in the server's queue and be decoded."""
+_IDLE_S = 2.0
+"""Seconds after which an idle connection is not used again: vLLM closes those of five."""
 _TRIES = 2
 _CUT = 500
 
@@ -94,7 +97,7 @@ class Connection:
         self.url = url.rstrip("/")
         self.remedy = remedy
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=_IDLE_S)
         # trust_env: a proxy for the internet is no way to a server on loopback.
         self._http = httpx.Client(
             headers=headers,
@@ -116,8 +119,9 @@ class Connection:
 
     def models(self) -> dict[str, int | None]:
         """Names the server answers to, adapters among them, with the context of each where it is told."""
-        held = self._ask("GET", "/models").json().get("data", [])
-        return {str(entry["id"]): entry.get("max_model_len") for entry in held}
+        answer = self._ask("GET", "/models")
+        with self._understood(answer):
+            return {str(entry["id"]): entry.get("max_model_len") for entry in answer.json()["data"]}
 
     def takes_adapters(self) -> bool:
         """Whether adapters can be loaded while the server runs: found by a request that names none."""
@@ -152,14 +156,16 @@ class Connection:
         body |= {name: value for name, value in sampling.items() if value is not None}
         if structured is not None:
             body["structured_outputs"] = structured.body()
-        answer = self._ask("POST", "/completions", body).json()
-        choice, usage = answer["choices"][0], answer.get("usage") or {}
-        return ServedText(
-            text=choice["text"],
-            prompt_tokens=int(usage.get("prompt_tokens", len(prompt))),
-            tokens=int(usage.get("completion_tokens", 0)),
-            finish="length" if choice.get("finish_reason") == "length" else "stop",
-        )
+        answer = self._ask("POST", "/completions", body)
+        with self._understood(answer):
+            held = answer.json()
+            choice, usage = held["choices"][0], held.get("usage") or {}
+            return ServedText(
+                text=choice["text"],
+                prompt_tokens=int(usage.get("prompt_tokens", len(prompt))),
+                tokens=int(usage.get("completion_tokens", 0)),
+                finish="length" if choice.get("finish_reason") == "length" else "stop",
+            )
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         try:
@@ -180,6 +186,17 @@ class Connection:
                 f"the server at {self.url} refused {path}: {answer.status_code} {_told(answer)}", answer.status_code
             )
         return answer
+
+    @contextmanager
+    def _understood(self, answer: httpx.Response) -> Iterator[None]:
+        """Turns an answer that is not what vLLM says into an error: another program may listen at the address."""
+        try:
+            yield
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise RequestRefused(
+                f"what answers at {self.url} is no OpenAI-compatible server ({answer.text[:80]!r}): {self.remedy}",
+                answer.status_code,
+            ) from error
 
 
 def _told(answer: httpx.Response) -> str:

@@ -29,7 +29,7 @@ NOT_NEEDED: Final = ("torchvision", "torchaudio", "torchcodec")
 
 MAKE: Final = "netwright serve-model --prepare"
 _STAMP: Final = ".made"
-_GPU_MB: Final = 1024
+_GPU_MB: Final = 1  # a GPU that is full, of a server of ours say, is one nevertheless
 _TAIL: Final = 15
 
 
@@ -70,6 +70,11 @@ def serve_environment(kind: ServeKind) -> ServeEnvironment:
     return ServeEnvironment(kind, home_folder("serving") / f"vllm-{kind}-{key}")
 
 
+def make_command(kind: ServeKind) -> str:
+    """What a person calls to make the environment of this kind."""
+    return MAKE if kind == kind_here() else f"{MAKE} --set model.serving.device={kind}"
+
+
 def ready_environment(kind: ServeKind) -> ServeEnvironment:
     """The environment, which must be there.
 
@@ -78,7 +83,7 @@ def ready_environment(kind: ServeKind) -> ServeEnvironment:
     """
     place = serve_environment(kind)
     if not place.made:
-        raise ServingError(f"there is no environment with vLLM on this machine yet; make it: {MAKE}")
+        raise ServingError(f"there is no environment with {REQUIREMENT[kind]} here yet; make it: {make_command(kind)}")
     return place
 
 
@@ -96,40 +101,53 @@ def make_environment(kind: ServeKind, tell: Callable[[str], None] = lambda line:
     place = serve_environment(kind)
     if place.made:
         return place
-    with _alone(place.folder):
+    with _alone(place.folder, tell) as held:
         if place.made:
             return place
-        if not place.python.exists():
-            tell(f"making {place.folder}")
-            _run([sys.executable, "-m", "venv", str(place.folder)], "venv")
-        lock = place.folder / "lock.txt"
-        lock.write_text(lock_text(kind), encoding="utf-8")
-        pip = [str(place.python), "-m", "pip", "--disable-pip-version-check"]
-        tell(f"installing {REQUIREMENT[kind]} and what it needs (large: some minutes)")
-        _run([*pip, "install", "--prefer-binary", "--constraint", str(lock), REQUIREMENT[kind]], "pip install")
-        tell("removing what serving text does not need")
-        _run([*pip, "uninstall", "--yes", *NOT_NEEDED], "pip uninstall")
-        tell("importing vLLM for the first time")
-        _run([str(place.python), "-c", "import vllm.entrypoints.openai.api_server"], "importing vLLM")
-        (place.folder / _STAMP).touch()
+        try:
+            _make(place, held, tell)
+        except ServingError as error:
+            raise ServingError(f"{error}\ncheck network and disk space, then go on: {make_command(kind)}") from error
     return place
 
 
+def _make(place: ServeEnvironment, held: int, tell: Callable[[str], None]) -> None:
+    tell(f"making {place.folder}")
+    # Also where it was begun: killed in the middle, it may be without pip.
+    _run([sys.executable, "-m", "venv", str(place.folder)], "venv", held)
+    lock = place.folder / "lock.txt"
+    lock.write_text(lock_text(place.kind), encoding="utf-8")
+    pip, wanted = [str(place.python), "-m", "pip", "--disable-pip-version-check"], REQUIREMENT[place.kind]
+    tell(f"installing {wanted} and what it needs (large: some minutes)")
+    _run([*pip, "install", "--prefer-binary", "--constraint", str(lock), wanted], "pip install", held)
+    tell("removing what serving text does not need")
+    _run([*pip, "uninstall", "--yes", *NOT_NEEDED], "pip uninstall", held)
+    tell("importing vLLM for the first time")
+    _run([str(place.python), "-c", "import vllm.entrypoints.openai.api_server"], "importing vLLM", held)
+    (place.folder / _STAMP).touch()
+
+
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One maker at a time; the lock dies with its holder."""
+def _alone(folder: Path, tell: Callable[[str], None]) -> Iterator[int]:
+    """One maker at a time: the lock's descriptor. The lock ends with its holder and the programs it started."""
     with folder.with_name(f"{folder.name}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("another process makes the environment; waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle.fileno()
 
 
-def _run(command: list[str], what: str) -> None:
+def _run(command: list[str], what: str, held: int) -> None:
+    """Run a program that holds the lock too: killed, its starter leaves it behind."""
     # netwright's own environment must not show through, or pip takes its packages for installed.
     clean = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}}
-    done = subprocess.run(command, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, pass_fds=(held,)
+    )
     if done.returncode != 0:
         last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_TAIL:])
         raise ServingError(
-            f"the environment for vLLM could not be made: {what} failed with exit code {done.returncode}:\n{last}\n"
-            f"check network and disk space, then go on: {MAKE}"
+            f"the environment for vLLM could not be made: {what} failed with exit code {done.returncode}:\n{last}"
         )

@@ -17,7 +17,7 @@ _SHARED_GPU: Final = 0.45
 
 
 class ServePlan(BaseModel):
-    """The commands that serve a model, in order. A shell can run them as they are.
+    """The commands that serve a model, in order, as a shell takes them.
 
     Attributes:
         install: make the environment, as ``netwright serve-model --prepare`` does.
@@ -43,9 +43,12 @@ class ServePlan(BaseModel):
         exports = [f'export {name}="{value}"' for name, value in self.variables.items()]
         parts = [
             ("once: the environment (netwright serve-model --prepare does the same)", self.install),
-            ("the server (netwright serve-model does the same)", (*exports, " ".join(map(_word, self.command)))),
-            ("after each cycle, done by the campaign: the new adapter on, the old one off", self.swap),
-            ("a campaign through it", self.campaign),
+            ("the server (netwright serve-model does the same)", (*exports, " ".join(map(_word, self.command)) + " &")),
+            ("a campaign through it, when the server answers, with the same VLLM_API_KEY", self.campaign),
+            (
+                "what the campaign asks of it after each cycle: the new adapter on, the old one off",
+                tuple(f"#   {line}" for line in self.swap),
+            ),
         ]
         text = "\n\n".join("\n".join([f"# {title}", *lines]) for title, lines in parts)
         return "\n".join([text, *([""] if self.notes else []), *(f"# {note}" for note in self.notes)])
@@ -61,8 +64,8 @@ def plan(
 ) -> ServePlan:
     """The plan for a machine with ``gpus`` GPUs. Looks at nothing on this machine, starts and writes nothing.
 
-    With two GPUs and more, all but the last serve and the last one tunes and trains; with one, the server leaves
-    more than half of its memory to the campaign. 0 is a machine without any.
+    With two GPUs and more, all but the last serve, as far as they are a power of two, and the last one tunes and
+    trains; where the server has them all, it leaves more than half of their memory. 0 is a machine without any.
 
     Args:
         model: folder in Hugging Face format, or a name on its hub.
@@ -71,10 +74,12 @@ def plan(
         config: what ``campaign run --config`` gets.
 
     Raises:
-        ValueError: ``gpus`` is negative.
+        ValueError: ``gpus`` is negative, or fewer than the settings give to the server.
     """
     if gpus < 0:
         raise ValueError(f"a machine has no {gpus} GPUs; give 0 or more")
+    if gpus and settings is not None and settings.gpus > gpus:
+        raise ValueError(f"{settings.gpus} GPUs for the server (model.serving.gpus) are more than the {gpus} there are")
     kind: ServeKind = "gpu" if gpus else "cpu"
     chosen = _fitted(settings or ServeSettings(), gpus)
     spec = ServeSpec(model=model, name=name or model, kind=kind, settings=chosen)
@@ -108,7 +113,8 @@ def _fitted(settings: ServeSettings, gpus: int) -> ServeSettings:
     changes: dict[str, object] = {}
     if gpus >= 2 and "gpus" not in settings.model_fields_set:
         changes["gpus"] = 1 << ((gpus - 1).bit_length() - 1)  # heads are split evenly among a power of two
-    if gpus == 1 and "gpu_share" not in settings.model_fields_set:
+    shared = gpus > 0 and changes.get("gpus", settings.gpus) == gpus
+    if shared and "gpu_share" not in settings.model_fields_set:
         changes["gpu_share"] = _SHARED_GPU
     return settings.model_copy(update=changes)
 
@@ -116,15 +122,15 @@ def _fitted(settings: ServeSettings, gpus: int) -> ServeSettings:
 def _campaign(spec: ServeSpec, url: str, gpus: int, config: str) -> str:
     cuda = f"CUDA_VISIBLE_DEVICES={gpus - 1} " if gpus >= 2 else ""
     sets = [f"model.name={spec.name}", f"model.base_url={url}", "model.api_key_env=VLLM_API_KEY"]
-    if spec.model != spec.name:
-        sets.append(f"model.path={spec.model}")
+    # With the weights here too, the campaign can tune.
+    sets.append(f"model.path={spec.model}" if spec.model != spec.name else "model.allow_download=true")
     return f"{cuda}netwright campaign run --config {config} " + " ".join(f"--set {shlex.quote(s)}" for s in sets)
 
 
 def _notes(settings: ServeSettings, gpus: int) -> tuple[str, ...]:
-    if gpus == 1:
+    if gpus and settings.gpus == gpus:
         return (
-            f"One GPU for both: vLLM takes {settings.gpu_share:.0%} of its memory (model.serving.gpu_share) for "
+            f"A GPU for both: vLLM takes {settings.gpu_share:.0%} of its memory (model.serving.gpu_share) for "
             "weights and cache; the rest must be enough to tune. 7B in bf16: 13 GiB of weights there, 20 GiB here.",
         )
     return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,14 +27,19 @@ from .settings import ServeKind, ServeSettings, ServeSpec, ServingError, serve_c
 _LOOK_S: Final = 0.5
 _STOP_S: Final = 30.0
 _TAIL: Final = 12
-# What a server may see of this process's environment: where programs, libraries and GPUs are, no keys.
-_PASSED: Final = re.compile(r"(PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|CUDA_\w+|NVIDIA_\w+|NCCL_\w+)")
+# What a server may see of this process's environment: where programs, libraries and GPUs are, no keys. Of NVIDIA's
+# variables a few by name, because NVIDIA_API_KEY is a provider's key.
+_PASSED: Final = re.compile(
+    r"PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|CUDA_\w+|NCCL_\w+"
+    r"|NVIDIA_(VISIBLE_DEVICES|DRIVER_CAPABILITIES|TF32_OVERRIDE)"
+)
 
 
 class ServerState(BaseModel):
     """What the state file of a running server says; readable by its user alone, because of the key.
 
     Attributes:
+        weights: what the model's folder held when the server was started; it may have been written anew since.
         pid: the guardian's; ``begun`` is when it started, so that another process of this number is not taken for it.
         owner: process that the server ends with; ``None``: it stays until it is stopped.
     """
@@ -43,6 +50,7 @@ class ServerState(BaseModel):
     name: str
     kind: ServeKind
     settings: ServeSettings
+    weights: str = ""
     python: str
     port: int
     key: str = Field(repr=False)
@@ -105,9 +113,10 @@ def servers() -> list[ServerState]:
 
 def find_server(spec: ServeSpec) -> ServerState | None:
     """A running server that answers as ``spec`` would and belongs to no other process."""
-    port = spec.settings.port
+    port, weights = spec.settings.port, _weights(spec)
     for state in servers():
-        if state.owner is None and state.spec.fingerprint == spec.fingerprint and port in (None, state.port):
+        same = state.spec.fingerprint == spec.fingerprint and state.weights == weights
+        if same and state.owner is None and port in (None, state.port):
             return state
     return None
 
@@ -145,6 +154,7 @@ def start_server(spec: ServeSpec, environment: ServeEnvironment, *, owned: bool)
         name=spec.name,
         kind=spec.kind,
         settings=spec.settings,
+        weights=_weights(spec),
         python=str(environment.python),
         port=port,
         key=key,
@@ -210,22 +220,23 @@ def stop_server(state: ServerState) -> None:
     Raises:
         ServingError: it is still there after half a minute.
     """
-    try:
-        if state.alive:
-            process = psutil.Process(state.pid)
-            process.terminate()
-            process.wait(_STOP_S)
-    except psutil.NoSuchProcess:
-        pass
-    except psutil.TimeoutExpired as error:
-        raise ServingError(f"the model server at {state.url} does not end; its process is {state.pid}") from error
+    if state.alive:
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(state.pid).terminate()
+    # Not by waiting for the process to be gone: ended, it stays a zombie as long as its owner does not look.
+    deadline = time.monotonic() + _STOP_S
+    while state.alive:
+        if time.monotonic() > deadline:
+            raise ServingError(f"the model server at {state.url} does not end; its process is {state.pid}")
+        time.sleep(0.05)
     _file(state.port).unlink(missing_ok=True)
     state.key_file.unlink(missing_ok=True)
 
 
 def key_for(url: str) -> str | None:
     """The key of a server of this machine by its address; ``None`` for others."""
-    return next((state.key for state in servers() if state.url == url.rstrip("/")), None)
+    address = url.rstrip("/").replace("//localhost:", "//127.0.0.1:")
+    return next((state.key for state in servers() if state.url == address), None)
 
 
 def clean_environment() -> dict[str, str]:
@@ -244,6 +255,13 @@ def _port(wanted: int | None) -> int:
                 f"port {wanted} on 127.0.0.1 cannot be used ({error.strerror}): choose another, or none for a free one"
             ) from error
         return int(probe.getsockname()[1])
+
+
+def _weights(spec: ServeSpec) -> str:
+    """Twelve hex digits over names, sizes and times of the files that a model is read from."""
+    files = sorted(path for end in ("*.json", "*.safetensors", "*.bin") for path in Path(spec.model).glob(end))
+    told = [(path.name, stat.st_size, stat.st_mtime_ns) for path in files if (stat := path.stat())]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
 
 
 def _file(port: int) -> Path:

@@ -62,8 +62,8 @@ class OwnServer(ServerSource):
 
     def opened(self) -> tuple[Connection, AdapterSwap]:
         with self._lock:
-            if self._state is not None and not self._state.alive:
-                self._let_go()
+            if self._state is not None and (self._open is None or not self._state.alive):
+                self._let_go()  # it has ended, or its start was interrupted
             if self._open is None:
                 self._state = find_server(self.spec)
                 self._owned = self._state is None
