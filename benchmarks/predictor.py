@@ -1,9 +1,9 @@
 """How well do predictions rank networks that were not learned from? Spearman with an interval, on any campaign.
 
-    python benchmarks/predictor.py [--campaign ID …] [--dataset digits] [--out FILE] [--early]
+    python benchmarks/predictor.py [--campaign ID …] [--only] [--dataset digits] [--records URL] [--early] [--out FILE]
 
 Learns from the complete trials of a protocol in the data directory's records, holds families of near duplicates and
-relatives out, and, for a campaign, predicts each cycle from the cycles before. Then leaves each kind of features out,
+relatives out, and, for each campaign, predicts each cycle from the cycles before. Leaves each kind of features out too,
 and takes each alone. Writes ``docs/reports/predictor-<name>.json``.
 """
 
@@ -28,11 +28,12 @@ from netwright.tools.tasks import task_info
 from rich.console import Console
 from rich.table import Table
 
+Cycles = dict[str, int]
 OUT = Path(__file__).resolve().parents[1] / "docs" / "reports"
 
 
-def wanted(records: Records, campaigns: Sequence[str], dataset: str) -> tuple[Task, Protocol, dict[str, int]]:
-    """Task, protocol, and the cycle of each network that the campaigns decided on; they must share the first two."""
+def wanted(records: Records, campaigns: Sequence[str], dataset: str) -> tuple[Task, Protocol, dict[str, Cycles]]:
+    """Task and protocol, which the campaigns must share, and for each the first cycle that decided on a network."""
     if not campaigns:
         info = task_info(dataset)
         return info.task, default_protocol(info.dataset), {}
@@ -42,14 +43,14 @@ def wanted(records: Records, campaigns: Sequence[str], dataset: str) -> tuple[Ta
     task, protocol = records.get_task(stored[0].task_id), records.get_protocol(stored[0].protocol_hash)
     if task is None or protocol is None:
         raise SystemExit("the task or the protocol is missing from the records")
-    cycles: dict[str, int] = {}
+    cycles: dict[str, Cycles] = {one: {} for one in campaigns}
     for one in campaigns:
         for admission in records.admissions(one):
-            cycles.setdefault(admission.candidate_id, admission.cycle)
+            cycles[one].setdefault(admission.candidate_id, admission.cycle)
     return task, protocol, cycles
 
 
-def measured(examples: list[Example], cycles: dict[str, int], seed: int, early: bool) -> dict[str, Quality]:
+def measured(examples: list[Example], cycles: dict[str, Cycles], seed: int, early: bool) -> dict[str, Quality]:
     """Qualities by what was looked at."""
     found = {"everything": held_out(examples, seed)}
     for kind in KINDS[:-1]:
@@ -57,8 +58,9 @@ def measured(examples: list[Example], cycles: dict[str, int], seed: int, early: 
         found[f"{kind} alone"] = held_out(examples, seed, kinds=[kind])
     if early and any(one.early for one in examples):
         found["with early metrics"] = held_out(examples, seed, early=True)
-    if cycles and (by_cycle := forward(examples, cycles, seed)) is not None:
-        found["each cycle from those before"] = by_cycle
+    for campaign, of_campaign in cycles.items():
+        if (by_cycle := forward(examples, of_campaign, seed)) is not None:
+            found[f"each cycle of {campaign} from those before"] = by_cycle
     return found
 
 
@@ -74,11 +76,12 @@ def table(found: dict[str, Quality]) -> Table:
     )
     for name, one in found.items():
         rank = one.spearman
+        interval = "" if rank.low is None or rank.high is None else f" ({rank.low:.3f} to {rank.high:.3f})"
         shown.add_row(
             name,
             str(one.n),
             str(one.groups),
-            f"{rank.value or 0:.3f} ({rank.low or 0:.3f} to {rank.high or 0:.3f})",
+            "–" if rank.value is None else f"{rank.value:.3f}{interval}",
             f"{one.error:.3f}",
             f"{one.baseline:.3f}",
             f"{100 * one.covered:.1f} of {100 * one.confidence:.0f} %",
@@ -101,7 +104,7 @@ def main() -> None:
         task, protocol, cycles = wanted(records, given.campaign, given.dataset)
         examples = known_examples(records, task, protocol)
         if given.only:
-            examples = [one for one in examples if one.key in cycles]
+            examples = [one for one in examples if any(one.key in known for known in cycles.values())]
     begun = time.process_time()
     predictor = Predictor(examples, given.seed)
     seconds = time.process_time() - begun
