@@ -93,6 +93,19 @@ def one_torch_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="module")
+def few_trees() -> Iterator[None]:
+    """Predictors of few folds and trees, each with more say, judged by few draws: tests fit dozens of them."""
+    from netwright.tools.prediction import evaluation, model, trees
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(trees._TREES, "n_estimators", 12)
+        patch.setitem(trees._TREES, "learning_rate", 0.35)
+        patch.setattr(model, "FOLDS", 4)
+        patch.setattr(evaluation, "BOOTSTRAPS", 200)
+        yield
+
+
 @pytest.fixture(scope="session")
 def digits_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """The bubblewrap sandbox, ready to validate anything and to train on digits; opened once, shared by all."""

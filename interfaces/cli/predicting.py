@@ -74,7 +74,7 @@ def train(
     from ...tools.prediction.report import predictor_report, write_predictor
 
     with Records() as records, activity("reading the records", hidden=as_json) as tell:
-        task, chosen = _about(records, dataset, protocol, campaign)
+        task, chosen = _about(records, dataset, protocol, campaign, as_json)
         examples = known_examples(records, task, chosen)
         cycles = _cycles(records, campaign)
         tell(f"learning from {len(examples)} networks, holding some out")
@@ -123,7 +123,7 @@ def file(
 ) -> None:
     """Predict what networks will reach, best first; each is validated in the sandbox and not trained."""
     with Records() as records:
-        task, chosen = _about(records, dataset, protocol, campaign)
+        task, chosen = _about(records, dataset, protocol, campaign, as_json)
         rows = _predicted(files, records, task, chosen, seed, backend or list(DEFAULT_BACKENDS), as_json)
     if as_json:
         print_json(rows)
@@ -187,7 +187,9 @@ def _row(
     return {"file": str(path), "ok": verdict.ok, "verdict": verdict.reason, **told}
 
 
-def _about(records: Records, dataset: str, protocol: str | None, campaign: str | None) -> tuple[Task, Protocol]:
+def _about(
+    records: Records, dataset: str, protocol: str | None, campaign: str | None, as_json: bool
+) -> tuple[Task, Protocol]:
     """Task and protocol: those of a campaign, or by name."""
     from ...tools.protocols import default_protocol
     from ...tools.protocols import protocol as named
@@ -197,11 +199,11 @@ def _about(records: Records, dataset: str, protocol: str | None, campaign: str |
         task = task_info(dataset).task
         return task, named(protocol) if protocol else default_protocol(dataset)
     if protocol is not None:
-        fail("--protocol and --campaign: a campaign has its own protocol; leave one of them out")
+        fail("--protocol and --campaign: a campaign has its own protocol; leave one of them out", as_json=as_json)
     stored = records.get_campaign(campaign)
     task_of, chosen = records.get_task(stored.task_id), records.get_protocol(stored.protocol_hash)
     if task_of is None or chosen is None:
-        fail(f"the task or protocol of campaign {campaign} is missing from the records")
+        fail(f"the task or protocol of campaign {campaign} is missing from the records", as_json=as_json)
     return task_of, chosen
 
 

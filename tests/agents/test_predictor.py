@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from netwright.agents.predictor import PRUNED, PredictorAgent
 from netwright.memory.records import Records
-from netwright.memory.rows import Admission, Campaign, Cycle, Generation
+from netwright.memory.rows import Admission, Campaign, Cycle, Generation, Prediction
 from netwright.memory.types import Candidate, Protocol, Task, Trial, candidate_id
 from netwright.tools.generators.corpus import build_corpus
-from netwright.tools.prediction.trees import _TREES
 from netwright.tools.report import campaign_report, report_html
 
 TASK = Task(dataset="digits", in_shape=(1, 8, 8), out_shape=(10,))
 PROTOCOL = Protocol(name="one-epoch")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def few_trees() -> Iterator[None]:
-    """A quarter of the trees, each with more say: the tests fit dozens of predictors."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(_TREES, "n_estimators", 25)
-        patch.setitem(_TREES, "learning_rate", 0.2)
-        yield
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 @pytest.fixture(scope="module")
 def sources() -> list[str]:
-    found = {candidate_id(p.source): p.source for p in build_corpus(99, 700) if p.header.in_shape == (1, 8, 8)}
+    found = {candidate_id(p.source): p.source for p in build_corpus(99, 240) if p.header.in_shape == (1, 8, 8)}
     assert len(found) >= 70
     return list(found.values())[:70]
 
@@ -52,16 +44,39 @@ def begin(records: Records, name: str) -> None:
     records.put_cycle(Cycle(campaign_id=name, n=1, threshold=0.5))
 
 
-@pytest.fixture
-def records(tmp_path: Path, sources: list[str]) -> Iterator[Records]:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, sources: list[str]) -> Path:
     """Fifty trained networks from before the campaign ``c``, and twenty new ones."""
-    with Records(f"sqlite:///{tmp_path / 'records.db'}") as opened:
+    path = tmp_path_factory.mktemp("predictor") / "records.db"
+    with Records(f"sqlite:///{path}") as opened:
         opened.add_task(TASK)
         opened.add_protocol(PROTOCOL)
         for source in sources[:50]:
             train(opened, source, metric_of(source))
         begin(opened, "c")
         opened.add_candidates(Candidate(source=source) for source in sources[50:])
+    return path
+
+
+@pytest.fixture(scope="module")
+def predicted(few_trees: None, filled: Path, sources: list[str]) -> list[Prediction]:
+    """What the agent predicts of the new ones: learned once, and decided on in a copy of the records."""
+    with Records(f"sqlite:///{shutil.copy(filled, filled.with_name('decided.db'))}") as opened:
+        agent(opened).decide("c", 1, new(sources))
+        return opened.predictions("c")
+
+
+@pytest.fixture
+def records(filled: Path, tmp_path: Path) -> Iterator[Records]:
+    """A copy of the records for each test."""
+    with Records(f"sqlite:///{shutil.copy(filled, tmp_path)}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def decided(predicted: list[Prediction], filled: Path, tmp_path: Path) -> Iterator[Records]:
+    """A copy of the records in which the agent has decided."""
+    with Records(f"sqlite:///{shutil.copy(filled.with_name('decided.db'), tmp_path)}") as opened:
         yield opened
 
 
@@ -73,46 +88,44 @@ def new(sources: list[str]) -> list[str]:
     return [candidate_id(source) for source in sources[50:]]
 
 
-def test_the_best_share_is_kept_and_the_rest_pruned_with_its_reason(records: Records, sources: list[str]) -> None:
+def test_the_best_share_is_kept_and_the_rest_pruned_with_its_reason(decided: Records, sources: list[str]) -> None:
     ids = new(sources)
-    agent(records).decide("c", 1, ids)
-    found = records.predictions("c")
+    found = decided.predictions("c")
     assert [one.place for one in found] == list(range(1, 21))
     assert [one.kept for one in found] == [True] * 6 + [False] * 14
     assert all(a.metric >= b.metric for a, b in itertools.pairwise(found))
-    trials = records.get_trials(ids, TASK.id, PROTOCOL.hash)
+    trials = decided.get_trials(ids, TASK.id, PROTOCOL.hash)
     assert set(trials) == {one.candidate_id for one in found if not one.kept}
     last = trials[found[-1].candidate_id]
     assert (last.state, last.error_class, last.metric) == ("pruned", PRUNED, None)
     assert "from 50 networks: place 20 of 20" in (last.message or "")
 
 
-def test_asked_again_it_has_decided(records: Records, sources: list[str]) -> None:
-    ids = new(sources)
-    agent(records).decide("c", 1, ids)
-    before = records.predictions("c")
-    train(records, "late = 1", 0.99)
-    agent(records, keep=1.0).decide("c", 1, ids)
-    assert records.predictions("c") == before
+def test_asked_again_it_has_decided(decided: Records, sources: list[str], predicted: list[Prediction]) -> None:
+    train(decided, "late = 1", 0.99)
+    agent(decided, keep=1.0).decide("c", 1, new(sources))
+    assert decided.predictions("c") == predicted
 
 
-def test_a_run_that_was_cut_off_after_writing_goes_on(records: Records, sources: list[str]) -> None:
+def test_a_run_that_was_cut_off_after_writing_goes_on(
+    records: Records, sources: list[str], predicted: list[Prediction]
+) -> None:
     """Predictions are on record before they prune: what a killed run predicted, the next one carries out."""
-    ids, one = new(sources), agent(records)
-    told = one._predictions("c", 1, ids)
-    records.put_predictions(told)
+    ids = new(sources)
+    records.put_predictions(predicted)
     assert not records.get_trials(ids, TASK.id, PROTOCOL.hash)
     agent(records).decide("c", 1, ids)
-    assert records.predictions("c") == sorted(told, key=lambda item: item.place)
+    assert records.predictions("c") == predicted
     assert len(records.get_trials(ids, TASK.id, PROTOCOL.hash)) == 14
 
 
-def test_others_that_train_meanwhile_change_nothing(records: Records, sources: list[str]) -> None:
+def test_others_that_train_meanwhile_change_nothing(
+    records: Records, sources: list[str], predicted: list[Prediction]
+) -> None:
     """Learned is from what ended before the campaign began and from the campaign's own earlier rounds."""
     ids = new(sources)
-    first = agent(records)._predictions("c", 1, ids)
     train(records, "other = 1", 0.01)
-    assert agent(records)._predictions("c", 1, ids) == first
+    assert agent(records)._predictions("c", 1, ids) == predicted
     own = train(records, "own = 1", 0.5)
     records.put_admission(Admission(campaign_id="c", cycle=1, candidate_id=own, admitted=True, metric=0.5))
     grown = agent(records)._predictions("c", 2, ids)
@@ -135,20 +148,18 @@ def test_what_was_trained_already_is_not_ranked(records: Records, sources: list[
     assert trial.state == "complete"
 
 
-def test_the_report_sets_predictions_beside_what_came_of_them(records: Records, sources: list[str]) -> None:
-    ids = new(sources)
-    for slot, key in enumerate(ids):
+def test_the_report_sets_predictions_beside_what_came_of_them(decided: Records, sources: list[str]) -> None:
+    for slot, key in enumerate(new(sources)):
         place = {"campaign_id": "c", "cycle": 1, "slot": slot, "answer": "x", "valid_by": "generation", "novel": True}
-        records.put_generation(Generation.model_validate({**place, "candidate_id": key, "raw_candidate_id": key}))
-    agent(records).decide("c", 1, ids)
-    for one in records.predictions("c"):
+        decided.put_generation(Generation.model_validate({**place, "candidate_id": key, "raw_candidate_id": key}))
+    for one in decided.predictions("c"):
         if one.kept:
             source = next(s for s in sources if candidate_id(s) == one.candidate_id)
-            train(records, source, metric_of(source))
-    (cycle,) = campaign_report(records, "c").cycles
+            train(decided, source, metric_of(source))
+    (cycle,) = campaign_report(decided, "c").cycles
     assert cycle.foreseen is not None
     assert (cycle.foreseen.ranked, cycle.foreseen.pruned, cycle.foreseen.n) == (20, 14, 6)
     assert cycle.foreseen.learned_from == 50
     assert cycle.foreseen.error is not None
     assert cycle.foreseen.error < 0.3
-    assert "Predictions before training" in report_html(campaign_report(records, "c"))
+    assert "Predictions before training" in report_html(campaign_report(decided, "c"))

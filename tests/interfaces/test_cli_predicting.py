@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,13 @@ from netwright.memory.records import Records
 from netwright.memory.rows import Admission, Campaign, Cycle, Generation, Prediction
 from netwright.memory.types import Candidate, Trial
 from netwright.tools.generators.corpus import build_corpus
-from netwright.tools.prediction.trees import _TREES
 from netwright.tools.protocols import default_protocol
 from netwright.tools.tasks import task
 from typer.testing import CliRunner
 
 NETWORKS = Path(__file__).parents[1] / "data" / "networks"
 TASK, PROTOCOL = task("digits"), default_protocol("digits")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def few_trees() -> Iterator[None]:
-    """A quarter of the trees, each with more say: the tests fit dozens of predictors."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(_TREES, "n_estimators", 25)
-        patch.setitem(_TREES, "learning_rate", 0.2)
-        yield
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 def call(*words: str) -> Result:
@@ -42,11 +32,13 @@ def told(*words: str) -> Any:
     return json.loads(result.stdout)
 
 
-@pytest.fixture
-def filled(netwright_home: Path) -> None:
-    """Two campaigns of 30 networks each in two cycles, trained, and one prediction."""
-    sources = list(dict.fromkeys(p.source for p in build_corpus(5, 700) if p.header.in_shape == (1, 8, 8)))
-    with Records() as records:
+@pytest.fixture(scope="module")
+def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two campaigns of 30 networks each in two cycles, trained, and a prediction for each cycle."""
+    home = tmp_path_factory.mktemp("filled")
+    sources = [p.source for p in build_corpus(5, 220) if p.header.in_shape == (1, 8, 8)]
+    assert len(sources) >= 60
+    with Records(f"sqlite:///{home / 'records.db'}") as records:
         records.add_task(TASK)
         records.add_protocol(PROTOCOL)
         for number, name in enumerate(("one", "two")):
@@ -55,6 +47,12 @@ def filled(netwright_home: Path) -> None:
             records.create_campaign(Campaign(id=name, seed=number, config=config, **place))
             for slot, source in enumerate(sources[30 * number : 30 * number + 30]):
                 _slot(records, name, 1 + slot // 15, slot % 15, source)
+    return home
+
+
+@pytest.fixture
+def filled(filled_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETWRIGHT_HOME", str(filled_home))
 
 
 def _slot(records: Records, name: str, cycle: int, slot: int, source: str) -> None:
@@ -88,6 +86,10 @@ def test_a_predictor_is_trained_shown_and_asked(tmp_path: Path) -> None:
     assert Path(trained["files"]["html"]).is_file()
     assert [one["predictor"] for one in told("predict", "show")] == [trained["predictor"]]
     assert "Spearman" in call("predict", "show").stdout
+
+    both = call("predict", "train", "--campaign", "one", "--protocol", "lemur-quick")
+    assert both.exit_code == 2
+    assert "a campaign has its own protocol" in both.stderr
 
     broken = tmp_path / "broken.py"
     broken.write_text("class Net: pass\n")

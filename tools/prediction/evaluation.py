@@ -227,7 +227,7 @@ def _bootstrap(metrics: Values, predicted: Values, groups: Groups, seed: int, *,
     draw = _members(groups, whole=not within)
     drawn = [value for _ in range(BOOTSTRAPS) if (value := rank(draw(generator))) is not None]
     low, high = np.quantile(drawn, (0.025, 0.975)).tolist() if drawn else (None, None)
-    return Estimate(value=rank(np.arange(len(metrics))), low=low, high=high)
+    return Estimate(value=rank(np.arange(len(metrics), dtype=np.int64)), low=low, high=high)
 
 
 def _members(groups: Groups, whole: bool) -> Callable[[np.random.Generator], Groups]:
