@@ -61,8 +61,8 @@ class Designer:
         request: the task and its limits.
         seed: the campaign's seed.
         size: candidates per batch.
-        style: architecture style asked of a completion model; ``any`` leaves it to the model, ``each`` asks for all
-            styles in turn, so that a tuned model cannot fall back on the one that it does best.
+        style: architecture style asked of a completion model; ``any`` leaves it to the model. Of several, and of all
+            with ``each``, every slot asks for the next, so that a tuned model cannot fall back on the one it does best.
         retriever: of the networks and blocks that an instruct model is shown.
         grafts: slots at the end of each batch that are left to the grafter.
         delta: an instruct model is shown a network of the records and answers with what it changes; where there is
@@ -77,7 +77,7 @@ class Designer:
         *,
         seed: int,
         size: int,
-        style: str = "any",
+        style: str | Sequence[str] = "any",
         retriever: Retriever,
         grafts: int = 0,
         most: int | None = None,
@@ -88,7 +88,7 @@ class Designer:
         self.request = request
         self.seed = seed
         self.size = size
-        self.style = style
+        self.styles = STYLES if style == EACH else (style,) if isinstance(style, str) else tuple(style)
         self.most = most
         self.retriever = retriever
         self.grafts = grafts
@@ -145,8 +145,7 @@ class Designer:
     def _prompt(self, cycle: int, slot: int) -> Asked:
         rng = random.Random(derive_seed(self.seed, "prompt", cycle, slot))
         if self.model.style == "completion":
-            style = STYLES[slot % len(STYLES)] if self.style == EACH else self.style
-            return Asked(completion_prompt(self.request, rng, style))
+            return Asked(completion_prompt(self.request, rng, self.styles[slot % len(self.styles)]))
         parent = self.retriever.parent(rng) if self.delta else None
         shown = self.retriever.shown(self.request, rng, parent)
         if parent is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -46,6 +47,8 @@ class Learner:
         enabled: ``False`` is the no-iteration ablation: the corpus grows, the model stays as it is.
         guard: takes an adapter back whose cycle collapsed; without it every adapter stays.
         least_pairs: of a tune; the best networks below the threshold make up what is missing.
+        least_share: of all networks trained so far, the share that a tune has at least, made up in the same way.
+        from_base: each tune begins with the initial adapter or the base model, not with the last cycle's adapter.
         most_pairs: of a tune; the best of each prompt in turn. A growing corpus then raises what is learned from.
         reinforcer: trains by GRPO in the cycles where ``improvement`` names it.
         improvement: what a cycle does, in order: ``sft``, ``grpo`` or both.
@@ -68,6 +71,8 @@ class Learner:
         progress: Callable[[TuneProgress], None] | None = None,
         guard: CollapseGuard | None = None,
         least_pairs: int = 0,
+        least_share: float = 0.0,
+        from_base: bool = False,
         most_pairs: int | None = None,
         reinforcer: Reinforcer | None = None,
         improvement: Callable[[int], Sequence[str]] = lambda cycle: ("sft",),
@@ -86,6 +91,8 @@ class Learner:
         self.progress = progress
         self.guard = guard
         self.least_pairs = least_pairs
+        self.least_share = least_share
+        self.from_base = from_base
         self.most_pairs = most_pairs
         self.reinforcer = reinforcer
         self.improvement = improvement
@@ -103,13 +110,13 @@ class Learner:
     def pairs(self, run: str, up_to_cycle: int) -> list[TuningPair]:
         """Prompt–code pairs of everything admitted so far that the model can learn, in the order of admission.
 
-        While they are fewer than ``least_pairs``, the best of what was not admitted fills up. Of more than
-        ``most_pairs`` the best are taken, in turn from the networks of each prompt, so that none is crowded out.
+        While they are fewer than ``least_pairs`` or ``least_share``, the best of what was not admitted fills up. Of
+        more than ``most_pairs`` the best are taken, in turn from those of each prompt, so that none is crowded out.
         """
         admitted = [pair for pair in self.corpus.admitted(run, up_to_cycle) if not self._beyond(pair)]
-        if len(admitted) < self.least_pairs:
-            others = [pair for pair in self.corpus.runners_up(run, up_to_cycle) if not self._beyond(pair)]
-            admitted += others[: self.least_pairs - len(admitted)]
+        others = [pair for pair in self.corpus.runners_up(run, up_to_cycle) if not self._beyond(pair)]
+        least = max(self.least_pairs, math.ceil(self.least_share * (len(admitted) + len(others))))
+        admitted += others[: max(0, least - len(admitted))]
         if self.most_pairs is not None and len(admitted) > self.most_pairs:
             admitted = _best_of_each(admitted, self.most_pairs)
         verdicts = self.records.get_verdicts(
@@ -144,12 +151,12 @@ class Learner:
         if not steps:
             return None
         parent = self.adapters.latest()
-        start = Path(parent.path) if parent else self.initial_adapter
+        start = Path(parent.path) if parent and not self.from_base else self.initial_adapter
         metrics: dict[str, Any] = {"pairs": len(pairs)}
         for step in steps[:-1]:
             known = self.adapters.staged(
                 cycle,
-                f"{step}-from-{parent.cycle if parent else 0:03d}",
+                f"{step}-from-{parent.cycle if parent and not self.from_base else 0:03d}",
                 partial(self._improve, step, pairs, cycle, start),
             )
             metrics |= _metrics_in(known)

@@ -66,8 +66,10 @@ class CampaignSettings(Settings):
     dataset: str = "digits"
     seed: int = Field(default=0, ge=0)
     candidates: int = Field(default=64, ge=1, description="candidates written per batch")
-    style: str = Field(
-        default="any", description="architecture style asked for; any: the model chooses; each: all of them in turn"
+    style: str | tuple[str, ...] = Field(
+        default="any",
+        min_length=1,
+        description="architecture style asked for; several, or each of them all, in turn; any: the model chooses",
     )
     min_params: int | None = Field(default=None, ge=1)
     max_params: int | None = Field(default=None, ge=1, description="parameter budget of each network; null: none")
@@ -97,6 +99,12 @@ class CampaignSettings(Settings):
     least_pairs: int = Field(
         default=0, ge=0, description="pairs of a tune; while fewer are admitted, the best below the threshold fill up"
     )
+    least_share: float = Field(
+        default=0.0, ge=0, le=1, description="the same as a share of all networks trained so far; the larger counts"
+    )
+    tune_from: Literal["latest", "base"] = Field(
+        default="latest", description="what each tune begins with: the newest adapter, or the model as it was at first"
+    )
     most_pairs: int | None = Field(
         default=None, ge=1, description="pairs of a tune; of more the best, in turn from each prompt; null: all"
     )
@@ -106,8 +114,10 @@ class CampaignSettings(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.style not in (ANY, EACH, *STYLES):
-            raise ValueError(f"unknown style {self.style!r}; choose from {', '.join((ANY, EACH, *STYLES))}")
+        known = (ANY, EACH, *STYLES) if isinstance(self.style, str) else STYLES
+        for style in (self.style,) if isinstance(self.style, str) else self.style:
+            if style not in known:
+                raise ValueError(f"unknown style {style!r}; choose from {', '.join(known)}")
         if self.threshold is not None and self.threshold_share is not None:
             raise ValueError("set either threshold or threshold_share, not both")
         if self.most_pairs is not None and self.most_pairs < self.least_pairs:

@@ -116,6 +116,8 @@ def open_services(
                 guard=CollapseGuard(settings.guard.valid, settings.guard.distance) if settings.guard.enabled else None,
                 least_pairs=settings.least_pairs,
                 most_pairs=settings.most_pairs,
+                least_share=settings.least_share,
+                from_base=settings.tune_from == "base",
                 reinforcer=reinforcer(
                     config, model, records, sandbox, request, devices, stopping=lambda: control.drain_requested
                 )

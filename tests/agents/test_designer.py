@@ -20,9 +20,14 @@ TASK, PROTOCOL = task("digits"), protocol("digits-1ep")
 
 @pytest.mark.parametrize(
     ("style", "asked"),
-    [("any", ["any"] * 12), ("mlp", ["mlp"] * 12), ("each", [*STYLES, *STYLES[:2]])],
+    [
+        ("any", ["any"] * 12),
+        ("mlp", ["mlp"] * 12),
+        ("each", [*STYLES, *STYLES[:2]]),
+        (("se", "mlp"), ["se", "mlp"] * 6),
+    ],
 )
-def test_a_batch_asks_for_its_style_or_for_each_in_turn(style: str, asked: list[str]) -> None:
+def test_a_batch_asks_for_its_style_or_for_several_in_turn(style: str | tuple[str, ...], asked: list[str]) -> None:
     model = ScriptedChatModel.of(["x"] * 12, style="completion")
     with Records() as records:
         records.add_task(TASK)

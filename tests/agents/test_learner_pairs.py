@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from netwright.agents.learner import Learner
@@ -13,7 +15,7 @@ from netwright.memory.corpus import Corpus
 from netwright.memory.records import Records
 from netwright.memory.rows import Admission, Campaign, Cycle, Generation
 from netwright.memory.types import Candidate, Request
-from netwright.tools.finetuning import TuneConfig
+from netwright.tools.finetuning import TuneConfig, TuneReport, tune
 from netwright.tools.protocols import protocol
 from netwright.tools.tasks import task
 
@@ -62,6 +64,17 @@ def test_the_best_below_the_threshold_fill_up(records: Records, least: int, cycl
     assert [pair.score for pair in learner.pairs("c", cycle)] == scores
 
 
+@pytest.mark.parametrize(
+    ("share", "scores"), [(0.3, [0.9, 0.95]), (0.5, [0.9, 0.95, 0.8]), (0.7, [0.9, 0.95, 0.8, 0.7, 0.7])]
+)
+def test_a_tune_has_at_least_a_share_of_what_was_trained(records: Records, share: float, scores: list[float]) -> None:
+    learner = Learner(
+        open_chat_model(ModelConfig()), records, AdapterStore(records, "c"), Corpus(records), Request(task=TASK), [],
+        TuneConfig.embedded(), seed=0, limits_hash="", least_share=share,
+    )  # fmt: skip
+    assert [pair.score for pair in learner.pairs("c", 2)] == scores
+
+
 @pytest.mark.parametrize(("most", "kept"), [(1, "b"), (2, "ab"), (3, "abd"), (9, "abcd")])
 def test_of_more_pairs_the_best_of_each_prompt_are_taken_in_turn(records: Records, most: int, kept: str) -> None:
     records.create_campaign(Campaign(id="d", task_id=TASK.id, protocol_hash=PROTOCOL.hash))
@@ -80,3 +93,26 @@ def test_of_more_pairs_the_best_of_each_prompt_are_taken_in_turn(records: Record
         TuneConfig.embedded(), seed=0, limits_hash="", most_pairs=most,
     )  # fmt: skip
     assert "".join(pair.completion for pair in learner.pairs("d", 1)) == kept
+
+
+@pytest.mark.parametrize("from_base", [False, True])
+def test_a_tune_goes_on_from_the_newest_adapter_or_begins_anew(
+    records: Records, monkeypatch: pytest.MonkeyPatch, from_base: bool
+) -> None:
+    begun: list[str | None] = []
+
+    def watched(*args: Any, start_adapter: Path | None, **options: Any) -> TuneReport:
+        begun.append(start_adapter and start_adapter.name)
+        return tune(*args, start_adapter=start_adapter, **options)
+
+    monkeypatch.setattr("netwright.agents.learner.tune", watched)
+    learner = Learner(
+        open_chat_model(ModelConfig()), records, AdapterStore(records, "c"), Corpus(records), Request(task=TASK), [],
+        TuneConfig.embedded(steps=1, replay=0), seed=0, limits_hash="", from_base=from_base,
+    )  # fmt: skip
+    first = learner.tune("c", 1)
+    second = learner.tune("c", 2)
+    assert first is not None
+    assert second is not None
+    assert begun == [None, None if from_base else Path(first.path).name]
+    assert Path(second.path) == learner.newest()
