@@ -91,8 +91,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, help="data directory of a campaign that is there: publish it")
     parser.add_argument("--id", default=NAME, help="its name")
+    parser.add_argument("--killed-in", type=int, default=KILLED_IN, help="cycle in which that one was killed")
     given = parser.parse_args()
-    about: dict[str, Any] = {"killed_in_cycle": KILLED_IN}
+    about: dict[str, Any] = {"killed_in_cycle": given.killed_in}
     home = given.home or HOME
     if given.home is None:
         fresh = not (home / "records.db").is_file()
