@@ -11,6 +11,8 @@ from ..agents.models.identity import NOT_HERE, local_folder, model_identity
 from ..tools.finetuning import TuneConfig, check_tunable_here
 from ..tools.footprint import Footprint, architecture, footprint
 from ..tools.protocols import default_protocol
+from ..tools.serving.environment import kind_here, ready_environment
+from ..tools.serving.settings import ServingError
 from ..tools.tasks import task_info
 from .asked import chosen_protocol
 from .config import Config
@@ -69,6 +71,11 @@ def plan_campaign(config: Config, source: str = "FILE") -> CampaignPlan:
             f"{model.name} is not on this machine: --set model.allow_download=true fetches it, or name a folder that "
             "holds it by model.path"
         )
+    if model.serve is not None:
+        try:
+            ready_environment(kind_here(model.serving.device))
+        except ServingError as error:
+            missing.append(str(error))
     chosen = chosen_protocol(config, settings.dataset)
     return CampaignPlan(
         model=model.name,

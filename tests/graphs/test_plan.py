@@ -48,6 +48,11 @@ def test_a_served_model_whose_weights_are_here_is_tuned() -> None:
     assert plan.missing == ()
 
 
+def test_what_is_to_be_served_lacks_the_environment(netwright_home: Path) -> None:
+    plan = plan_campaign(load_config(overrides=["model.serve=vllm"]))
+    assert any("serve-model --prepare" in reason for reason in plan.missing)
+
+
 def test_an_unknown_name_tells_the_known_ones() -> None:
     names = [path.stem for path in CONFIGS.glob("*.yaml")]
     assert "paper-7b" in names

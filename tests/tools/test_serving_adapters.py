@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -124,6 +125,13 @@ def test_another_program_at_the_address_is_told_apart(monkeypatch):
         for ask in (other.models, lambda: other.complete("nano", [1])):
             with pytest.raises(RequestRefused, match=r"is no OpenAI-compatible server .*model\.base_url"):
                 ask()
+
+
+def test_a_password_in_an_address_is_not_told():
+    with closing(Connection("http://ada:secret@127.0.0.1:1/v1")) as nobody, pytest.raises(ServerUnreachable) as caught:
+        nobody.models()
+    assert "127.0.0.1:1/v1" in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_shape_is_one_of_three():

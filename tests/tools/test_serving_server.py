@@ -24,6 +24,7 @@ from netwright.tools.serving.environment import (
 )
 from netwright.tools.serving.server import (
     ServerState,
+    _drop_old_logs,
     find_server,
     key_for,
     servers,
@@ -237,3 +238,16 @@ def test_a_source_starts_its_own_server_again_after_it_died() -> None:
     assert second is not first
     source.close()
     assert servers() == []
+
+
+def test_a_state_file_of_another_version_stays_and_old_logs_go(netwright_home: Path) -> None:
+    other = home_folder("serving", "servers") / "1.json"
+    other.write_text("{}", encoding="utf-8")
+    assert servers() == []
+    assert other.is_file()
+    logs = home_folder("serving", "logs")
+    for n in range(30):
+        (logs / f"old-{n}.log").touch()
+        os.utime(logs / f"old-{n}.log", (n, n))
+    _drop_old_logs(logs)
+    assert sorted(path.name for path in logs.iterdir()) == sorted(f"old-{n}.log" for n in range(10, 30))

@@ -95,6 +95,10 @@ class Watch:
         return next((path for path, one in named if one is module), "")
 
     def _begin(self, module: nn.Module, args: Any) -> None:
+        # Begun again: the call before it ended by an error that was caught, and so did those within it.
+        again = next((place for place, call in enumerate(self.running) if call.module is module), None)
+        if again is not None:
+            del self.running[again:]
         first = args[0] if isinstance(args, tuple) and args else None
         self.running.append(Call(module, tuple(first.shape) if isinstance(first, torch.Tensor) else ()))
 

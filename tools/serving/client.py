@@ -95,6 +95,7 @@ class Connection:
 
     def __init__(self, url: str, key: str | None = None, remedy: str = "start it, or check model.base_url") -> None:
         self.url = url.rstrip("/")
+        self._shown = str(httpx.URL(self.url).copy_with(username=None, password=None))  # for messages
         self.remedy = remedy
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=_IDLE_S)
@@ -173,17 +174,17 @@ class Connection:
         except httpx.HTTPError as error:
             why = str(error) or type(error).__name__
             raise ServerUnreachable(
-                f"the language model's server at {self.url} does not answer ({why}): {self.remedy}"
+                f"the language model's server at {self._shown} does not answer ({why}): {self.remedy}"
             ) from error
         if answer.status_code == 401:
             raise RequestRefused(
-                f"the server at {self.url} refuses the key: name the environment variable that holds it by "
+                f"the server at {self._shown} refuses the key: name the environment variable that holds it by "
                 "model.api_key_env",
                 401,
             )
         if answer.is_error:
             raise RequestRefused(
-                f"the server at {self.url} refused {path}: {answer.status_code} {_told(answer)}", answer.status_code
+                f"the server at {self._shown} refused {path}: {answer.status_code} {_told(answer)}", answer.status_code
             )
         return answer
 
@@ -194,7 +195,7 @@ class Connection:
             yield
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise RequestRefused(
-                f"what answers at {self.url} is no OpenAI-compatible server ({answer.text[:80]!r}): {self.remedy}",
+                f"what answers at {self._shown} is no OpenAI-compatible server ({answer.text[:80]!r}): {self.remedy}",
                 answer.status_code,
             ) from error
 

@@ -27,6 +27,7 @@ from .settings import ServeKind, ServeSettings, ServeSpec, ServingError, serve_c
 _LOOK_S: Final = 0.5
 _STOP_S: Final = 30.0
 _TAIL: Final = 12
+_LOGS: Final = 20
 # What a server may see of this process's environment: where programs, libraries and GPUs are, no keys. Of NVIDIA's
 # variables a few by name, because NVIDIA_API_KEY is a provider's key.
 _PASSED: Final = re.compile(
@@ -96,14 +97,14 @@ class ServerState(BaseModel):
 
 
 def servers() -> list[ServerState]:
-    """The servers that run, by port. State files of others are cleared away."""
+    """The servers that run, by port. State files of those that ended are cleared away."""
     found = []
     for path in sorted(home_folder("serving", "servers").glob("*.json")):
         try:
             state = ServerState.model_validate_json(path.read_text(encoding="utf-8"))
         except (ValidationError, FileNotFoundError):
-            state = None
-        if state is not None and state.alive:
+            continue  # of another version: its server may run
+        if state.alive:
             found.append(state)
         else:
             path.unlink(missing_ok=True)
@@ -133,6 +134,7 @@ def start_server(spec: ServeSpec, environment: ServeEnvironment, *, owned: bool)
     port = _port(spec.settings.port)
     log = home_folder("serving", "logs") / f"{re.sub(r'[^A-Za-z0-9.-]+', '-', spec.name)}-{port}.log"
     log.unlink(missing_ok=True)
+    _drop_old_logs(log.parent)
     key, owner = secrets.token_urlsafe(32), os.getpid() if owned else None
     order = {
         "command": serve_command(environment.python, spec, port),
@@ -255,6 +257,15 @@ def _port(wanted: int | None) -> int:
                 f"port {wanted} on 127.0.0.1 cannot be used ({error.strerror}): choose another, or none for a free one"
             ) from error
         return int(probe.getsockname()[1])
+
+
+def _drop_old_logs(folder: Path) -> None:
+    """Ports are chosen anew, and with them names of logs: the newest stay, and those of servers that run."""
+    running = {state.log for state in servers()}
+    logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in logs[_LOGS:]:
+        if old not in running:
+            old.unlink(missing_ok=True)
 
 
 def _weights(spec: ServeSpec) -> str:
