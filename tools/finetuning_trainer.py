@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .finetuning_config import TuneConfig, TuneProgress
+from .finetuning_config import LoraSettings, TuneConfig, TuneProgress
 from .finetuning_plan import TuningPair
 
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ def build_trainer(
     """A trainer that goes through ``order`` once, in order. Call it inside :func:`tuning_process`."""
     import torch
     from datasets import Dataset
-    from peft import LoraConfig, PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, set_seed
     from trl import SFTTrainer
 
@@ -80,17 +79,7 @@ def build_trainer(
     dtype = torch.bfloat16 if config.precision == "bf16" and config.device == "auto" else torch.float32
     # Not mapped into memory: a folder that is written anew meanwhile would change or kill the tune.
     model = AutoModelForCausalLM.from_pretrained(base_folder, dtype=dtype, local_files_only=True, disable_mmap=True)
-    lora: Any = None
-    if start_adapter is not None:
-        model = PeftModel.from_pretrained(model, start_adapter, is_trainable=True)
-    else:
-        lora = LoraConfig(
-            r=config.lora.rank,
-            lora_alpha=config.lora.alpha,
-            lora_dropout=config.lora.dropout,
-            target_modules=list(config.lora.modules),
-            task_type="CAUSAL_LM",
-        )
+    model, lora = with_adapter(model, config.lora, start_adapter)
     trainer = SFTTrainer(
         model=model,
         args=_arguments(scratch, config, steps, seed),
@@ -104,6 +93,25 @@ def build_trainer(
     # and between a fresh adapter and a continued one.
     set_seed(seed)
     return trainer
+
+
+def with_adapter(model: Any, settings: LoraSettings, start_adapter: Path | None) -> tuple[Any, Any]:
+    """A model with the adapter that its training goes on from, or as it is with the settings of a fresh one.
+
+    Returns:
+        What a trainer of TRL takes as ``model`` and as ``peft_config``.
+    """
+    from peft import LoraConfig, PeftModel
+
+    if start_adapter is not None:
+        return PeftModel.from_pretrained(model, start_adapter, is_trainable=True), None
+    return model, LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=list(settings.modules),
+        task_type="CAUSAL_LM",
+    )
 
 
 def _arguments(scratch: Path, config: TuneConfig, steps: int, seed: int) -> SFTConfig:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .finetuning_plan import Message
+from .finetuning_trainer import with_adapter
 from .grpo_config import GrpoConfig, GrpoStep
 from .reward_parts import Reward, summarise
 from .skeletons import Skeleton, complete, fill
@@ -124,23 +125,12 @@ def build_grpo_trainer(
 ) -> GRPOTrainer:
     """A trainer over the tasks in an order drawn by the seed. Call it inside ``finetuning_trainer.tuning_process``."""
     from datasets import Dataset
-    from peft import LoraConfig, PeftModel
     from transformers import AutoTokenizer, PrinterCallback, set_seed
 
     tokenizer = AutoTokenizer.from_pretrained(base_folder, local_files_only=True, padding_side="left")
     set_seed(seed)
     model = _base_model(base_folder, config)
-    lora: Any = None
-    if start_adapter is not None:
-        model = PeftModel.from_pretrained(model, start_adapter, is_trainable=True)
-    else:
-        lora = LoraConfig(
-            r=config.lora.rank,
-            lora_alpha=config.lora.alpha,
-            lora_dropout=config.lora.dropout,
-            target_modules=list(config.lora.modules),
-            task_type="CAUSAL_LM",
-        )
+    model, lora = with_adapter(model, config.lora, start_adapter)
     rows = [{"prompt": rendered(task, tokenizer), "task": index} for index, task in enumerate(tasks)]
     trainer = _trainer_class(scorer if config.drop_equal else None)(
         model=model,

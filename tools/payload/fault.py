@@ -10,10 +10,9 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from . import batches, candidate, contract, validate, watch
+    from . import candidate, contract, validate, watch
     from .splice import Program
 else:  # In the worker these are top-level modules.
-    import batches
     import candidate
     import contract
     import validate
@@ -101,14 +100,7 @@ class Attempt(validate.Validation):
 
     def run(self) -> None:
         """Raises what the candidate raises; ``stage`` then says where."""
-        source = self._payload["source"]
-        self._enter("parse")
-        tree, code = candidate.parse(source)
-        self._enter("contract")
-        contract.check_static(tree)
-        batches.seed_all(0)
-        made = contract.Contract(candidate.execute(source, code))
-        self._made, self._prm = made, made.prm(self._payload["prm"])
+        made, _ = self._load(self._payload["source"])
         self._enter("build")
         self.net = net = self._build(made)
         self._enter("forward")

@@ -6,6 +6,7 @@ Handler ``validate.run``. Payload: ``source``; ``in_shape`` (channels, height, w
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import time
 from collections.abc import Callable
@@ -79,8 +80,8 @@ class Validation:
         self.flops: int | None = None
         self.figures: dict[str, Any] = {}
 
-    def run(self) -> None:
-        source = self._payload["source"]
+    def _load(self, source: str) -> tuple[contract.Contract, ast.Module]:
+        """The text parsed, looked at and executed as a module."""
         self._enter("parse")
         tree, code = candidate.parse(source)
         self._enter("contract")
@@ -88,6 +89,11 @@ class Validation:
         batches.seed_all(0)
         made = contract.Contract(candidate.execute(source, code))
         self._made, self._prm = made, made.prm(self._payload["prm"])
+        return made, tree
+
+    def run(self) -> None:
+        source = self._payload["source"]
+        made, tree = self._load(source)
         self._enter("build")
         net = self._build(made)
         self._enter("forward")
