@@ -54,6 +54,8 @@ class Judging:
             try:
                 source = changed(self.known(parent).source, answer)
             except DeltaError as error:
+                # Kept with the network that it was to change: the verdict is on the pair, not on the text alone.
+                source = f"# does not apply to {parent}\n{answer}"
                 refused = Verdict(
                     ok=False, stage="extract", error_class=error.error_class, message=one_line(str(error))
                 )

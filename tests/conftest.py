@@ -12,17 +12,22 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["LANGSMITH_TRACING"] = "false"
 
+import importlib
 import ipaddress
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from netwright.sandbox import Sandbox
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
 class NetworkForbidden(RuntimeError):
@@ -117,3 +122,13 @@ def digits_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
         image = evaluation_image(["digits"])
     with open_sandbox("bubblewrap", image, workers=2) as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="module")
+def benchmark(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
+    """The script of ``benchmarks/`` that a test module names in ``BENCHMARK``; afterwards none of them is loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        yield importlib.import_module(request.module.BENCHMARK)
+        for name in [path.stem for path in BENCHMARKS.glob("*.py")]:
+            sys.modules.pop(name, None)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,18 +13,8 @@ from netwright.memory.block_store import BlockStore
 from netwright.memory.block_types import Block, BlockCheck
 from netwright.sandbox import Sandbox, open_sandbox
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+BENCHMARK = "blocks"
 GOOD = "from torch import nn\n\n\nclass Gate(nn.Module):\n    def forward(self, x):\n        return x.sigmoid()\n"
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
-        module = importlib.import_module("blocks")
-        yield module
-        for name in ("blocks", "blocks_report"):
-            sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +123,6 @@ def test_mining_repeats_byte_by_byte_and_reads_only_what_changed(benchmark: Modu
     assert (found["files"], found["parsed"], found["reused"]) == (3, 1, 2)
 
 
-def test_the_names_are_those_asked_for() -> None:
-    names = json.loads((FOLDER / "data" / "block_names.json").read_text())
+def test_the_names_are_those_asked_for(benchmark: ModuleType) -> None:
+    names = json.loads(Path(benchmark.__file__ or "").with_name("data").joinpath("block_names.json").read_text())
     assert len(names) == len(set(names)) == 150

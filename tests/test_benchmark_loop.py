@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -12,19 +10,7 @@ from netwright.graphs.config import load_config
 from netwright.memory.records import Records
 from netwright.tools.report.paper_series import CyclePoint, Series, Value
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
-        spec = importlib.util.spec_from_file_location("benchmark_loop", FOLDER / "paper_loop.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield module
+BENCHMARK = "paper_loop"
 
 
 @pytest.mark.parametrize(("name", "cycles"), [("fashion-22", 22), ("digits-8", 8)])

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
-import pytest
 from netwright.memory.types import Verdict
 from netwright.tools.generators.headers import Header
 from netwright.tools.tasks import task
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
-        spec = importlib.util.spec_from_file_location("benchmark_repair", FOLDER / "repair.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield module
-        sys.modules.pop("repair_report", None)
+BENCHMARK = "repair"
 
 
 def test_the_fixture_holds_a_hundred_different_broken_programs(benchmark: ModuleType) -> None:

@@ -206,6 +206,21 @@ def test_what_does_not_apply_is_told_with_its_reason_and_asked_for_again(records
     assert made.parents == (parent.id,)
 
 
+def test_a_whole_file_in_the_place_of_blocks_keeps_no_verdict_as_a_file(records: Records) -> None:
+    with_parent(records)
+    model = handle([f"```python\n{program('good')}```"])
+    designer(records, model).write_batch("c", 1, 0)
+    repairer = agent(records, model, delta=True)
+    assert repairer.judge("c", 1, 0).error_class == "NoDelta"
+    slot = records.get_generation("c", 1, 0)
+    assert slot is not None
+    refused = records.get_candidate(slot.raw_candidate_id or "")
+    assert refused is not None
+    assert refused.source.startswith("# does not apply to ")
+    whole = Candidate(source=slot.answer or "", origin="llm-")
+    assert records.get_verdict(whole.id, repairer.request.task.id, repairer.limits_hash) is None
+
+
 def test_a_changed_network_that_fails_is_repaired_by_blocks_against_itself(records: Records) -> None:
     parent = with_parent(records)
     bad = block("    good = True", "    bad = True")
