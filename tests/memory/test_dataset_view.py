@@ -224,8 +224,10 @@ def test_upgrade_shows_older_trials(tmp_path: Path) -> None:
         expected = netwright.data(records=opened)
     engine = create_engine(url)
     with engine.begin() as connection:
-        for table in ("scores", "networks", "score_tasks", "prms", "codes"):
+        for table in ("scores", "networks", "score_tasks", "prms", "codes", "predictions"):
             connection.execute(text(f"DROP TABLE {table}"))
+        for table, column in (("generations", "parent"), ("repair_attempts", "by"), ("repair_attempts", "parent")):
+            connection.execute(text(f'ALTER TABLE {table} DROP COLUMN "{column}"'))
         command.stamp(migrations.configuration(connection), "0003", purge=True)
     engine.dispose()
     pd.testing.assert_frame_equal(netwright.data(records=url), expected)
