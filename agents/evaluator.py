@@ -175,7 +175,8 @@ class EvaluatorAgent:
     def admit(self, run: str, cycle: int) -> int:
         """Admit the cycle's novel networks that reach the threshold; how many are admitted so far.
 
-        Where cycle 1 is to set the threshold, it is fixed here, once, before anything is admitted.
+        Where cycle 1 is to set the threshold, it is fixed here, once, before anything is admitted. A cycle in which
+        nothing has a score leaves that to the next.
         """
         novel = self.novel(run, cycle)
         trials = self._trials(novel)
@@ -183,7 +184,8 @@ class EvaluatorAgent:
         if threshold is None:
             metrics = [trial.metric for trial in trials.values() if trial.metric is not None]
             threshold = threshold_for_share(metrics, self.threshold_share)
-            self.records.update_cycle(run, cycle, threshold=threshold)
+            if metrics:
+                self.records.update_cycle(run, cycle, threshold=threshold)
         ready = [trials[g.candidate_id] for g in novel if g.candidate_id in trials]
         self.records.put_admissions([self._decide(run, cycle, trial, threshold) for trial in ready])
         return sum(a.admitted for a in self.records.admissions(run, cycle))

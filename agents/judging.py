@@ -12,7 +12,14 @@ from ..tools.execution import Validator
 from ..tools.extraction import clean
 from ..tools.outcomes import text as one_line
 
+_REFUSED = "# does not apply to "
+
 NO_CODE = Verdict(ok=False, stage="extract", error_class="NoCode", message="the answer holds no code block")
+
+
+def as_answered(source: str) -> str:
+    """The answer behind a candidate that :meth:`Judging.made` of a change that does not apply."""
+    return source.partition("\n")[2] if source.startswith(_REFUSED) else source
 
 
 class Judging:
@@ -55,7 +62,7 @@ class Judging:
                 source = changed(self.known(parent).source, answer)
             except DeltaError as error:
                 # Kept with the network that it was to change: the verdict is on the pair, not on the text alone.
-                source = f"# does not apply to {parent}\n{answer}"
+                source = f"{_REFUSED}{parent}\n{answer}"
                 refused = Verdict(
                     ok=False, stage="extract", error_class=error.error_class, message=one_line(str(error))
                 )

@@ -108,17 +108,23 @@ class Learner:
             self.model.use_adapter(adapter)
 
     def pairs(self, run: str, up_to_cycle: int) -> list[TuningPair]:
-        """Prompt–code pairs of everything admitted so far that the model can learn, in the order of admission.
+        """Prompt–code pairs to tune on: what was admitted so far that the model can learn, in the order of admission.
 
         While they are fewer than ``least_pairs`` or ``least_share``, the best of what was not admitted fills up. Of
         more than ``most_pairs`` the best are taken, in turn from those of each prompt, so that none is crowded out.
         """
-        admitted = [pair for pair in self.corpus.admitted(run, up_to_cycle) if not self._beyond(pair)]
+        admitted = self._admitted(run, up_to_cycle)
         others = [pair for pair in self.corpus.runners_up(run, up_to_cycle) if not self._beyond(pair)]
         least = max(self.least_pairs, math.ceil(self.least_share * (len(admitted) + len(others))))
         admitted += others[: max(0, least - len(admitted))]
         if self.most_pairs is not None and len(admitted) > self.most_pairs:
             admitted = _best_of_each(admitted, self.most_pairs)
+        return self._as_tuned_on(admitted)
+
+    def _admitted(self, run: str, up_to_cycle: int) -> list[Pair]:
+        return [pair for pair in self.corpus.admitted(run, up_to_cycle) if not self._beyond(pair)]
+
+    def _as_tuned_on(self, admitted: Sequence[Pair]) -> list[TuningPair]:
         verdicts = self.records.get_verdicts(
             (pair.candidate_id for pair in admitted), self.request.task.id, self.limits_hash
         )
@@ -153,28 +159,34 @@ class Learner:
         parent = self.adapters.latest()
         start = Path(parent.path) if parent and not self.from_base else self.initial_adapter
         metrics: dict[str, Any] = {"pairs": len(pairs)}
+        went_on = parent.cycle if parent and not self.from_base else None
+        improve = partial(self._improve, run=run, cycle=cycle, pairs=pairs)
         for step in steps[:-1]:
             known = self.adapters.staged(
                 cycle,
-                f"{step}-from-{parent.cycle if parent and not self.from_base else 0:03d}",
-                partial(self._improve, step, pairs, cycle, start),
+                f"{step}-from-{went_on or 0:03d}",
+                partial(improve, step, start),
             )
             metrics |= _metrics_in(known)
             start = known
         folder = self.adapters.begin(cycle)
-        self._improve(steps[-1], pairs, cycle, start, folder)
+        improve(steps[-1], start, folder)
         metrics |= _metrics_in(folder)
         if "grpo" in metrics:
             self.records.spend(run, f"{cycle}/grpo", tokens=metrics["grpo"]["tokens"])
         metrics |= {"left_out": self._left_out(run, cycle), "collapse": collapse}
-        return self.adapters.commit(cycle, parent=parent.cycle if parent else None, metrics=metrics)
+        return self.adapters.commit(cycle, parent=went_on, metrics=metrics)
 
-    def _improve(self, step: str, pairs: list[TuningPair], cycle: int, start: Path | None, folder: Path) -> None:
+    def _improve(
+        self, step: str, start: Path | None, folder: Path, *, run: str, cycle: int, pairs: list[TuningPair]
+    ) -> None:
         """Train an adapter into an empty folder, by one way of training, from the adapter ``start``."""
         assert self.model.base_folder is not None
         if step == "grpo":
             assert self.reinforcer is not None, "the improvement of a cycle names grpo, but there is no reinforcer"
-            self.reinforcer.train(pairs, self.replay, cycle, folder, start)
+            # Its skeletons are of what was admitted: what fills up a tune would come first there.
+            newest = self._as_tuned_on(self._admitted(run, cycle))
+            self.reinforcer.train(newest, self.replay, cycle, folder, start)
             return
         tune(
             self.model.base_folder,

@@ -22,7 +22,7 @@ from ..tools.execution import Validator
 from ..tools.extraction import clean, extract
 from ..tools.hints import Hinter, Hints
 from .designer import CHUNK, Answer, ask
-from .judging import NO_CODE, Judging
+from .judging import NO_CODE, Judging, as_answered
 from .models.factory import ChatModelHandle
 from .rewriting import Rewriting
 from .seeds import derive_seed
@@ -166,7 +166,8 @@ class RepairAgent:
                 hints, _ = self.hinter.mend(known.source, self.request.task, verdict, self.request.limits)
             meant = self._meant_for(generation, verdict, attempt)
             base = self._base(generation, verdict, meant)
-            looked = Rewriting(generation, verdict, hints, known.source if known else "", base, meant)
+            code = as_answered(known.source) if known else ""
+            looked = Rewriting(generation, verdict, hints, code, base, meant)
             if base is not None and not self.model.has_room(looked.delta_prompt(self.request, base).messages):
                 return replace(looked, base=None)
             return looked

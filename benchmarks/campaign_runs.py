@@ -28,7 +28,8 @@ from netwright.tools.report.paper_write import write_paper
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
-_TABLES_LEFT_OUT = ("alembic_version",)
+KILLED = "killed"
+"""File in a data directory: its campaign was killed once."""
 
 
 def records_in(home: Path) -> Records:
@@ -54,10 +55,15 @@ def run(home: Path, name: str, arguments: Sequence[str], *, kill: Callable[[Reco
     started = time.perf_counter()
     if kill is not None:
         with subprocess.Popen([*command, *arguments], env=environment, start_new_session=True) as process:
-            while process.poll() is None and not _asked(home, kill):
-                time.sleep(0.5)
+            try:
+                while process.poll() is None and not _asked(home, kill):
+                    time.sleep(0.5)
+            except BaseException:  # Ctrl-C does not reach a session of its own
+                os.killpg(process.pid, signal.SIGTERM)
+                raise
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+                (home / KILLED).touch()
     done = subprocess.run([*command, *arguments], env=environment, check=False)
     if done.returncode:
         raise RuntimeError(f"campaign {name} ended with exit code {done.returncode}; run this again to go on")

@@ -14,8 +14,9 @@ import argparse
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from campaign_runs import ROOT, publish, records_in, run
+from campaign_runs import KILLED, ROOT, publish, records_in, run
 from netwright.memory.records import Records
+from netwright.memory.trial_records import FINISHED
 from netwright.tools.report.paper_series import Series, campaign_series
 from publish import between
 
@@ -83,7 +84,7 @@ def trains(records: Records) -> bool:
         records.get_campaign(NAME).task_id,
         records.get_campaign(NAME).protocol_hash,
     )
-    return len(trials) >= 5
+    return sum(trial.state in FINISHED for trial in trials.values()) >= 5
 
 
 def main() -> None:
@@ -93,11 +94,11 @@ def main() -> None:
     parser.add_argument("--id", default=NAME, help="its name")
     parser.add_argument("--killed-in", type=int, default=KILLED_IN, help="cycle in which that one was killed")
     given = parser.parse_args()
-    about: dict[str, Any] = {"killed_in_cycle": given.killed_in}
     home = given.home or HOME
     if given.home is None:
-        fresh = not (home / "records.db").is_file()
-        run(home, NAME, ["--config", NAME, "--download"], kill=trains if fresh else None)
+        run(home, NAME, ["--config", NAME, "--download"], kill=None if (home / KILLED).exists() else trains)
+    killed = given.home is not None or (home / KILLED).exists()
+    about: dict[str, Any] = {"killed_in_cycle": given.killed_in if killed else None}
     folder = publish(home, NAME, [given.id], about)
     with records_in(home) as records:
         series = campaign_series(records, given.id)

@@ -120,6 +120,8 @@ class CampaignSettings(Settings):
                 raise ValueError(f"unknown style {style!r}; choose from {', '.join(known)}")
         if self.threshold is not None and self.threshold_share is not None:
             raise ValueError("set either threshold or threshold_share, not both")
+        if self.threshold_share is not None and self.dynamic.from_cycle == 1:
+            raise ValueError("threshold_share is set by a whole cycle 1: let dynamic.from_cycle begin later")
         if self.most_pairs is not None and self.most_pairs < self.least_pairs:
             raise ValueError(f"most_pairs {self.most_pairs} is below least_pairs {self.least_pairs}")
         if self.min_params and self.max_params and self.min_params > self.max_params:

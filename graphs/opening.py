@@ -15,7 +15,7 @@ from ..agents.models.batched import Style
 from ..agents.models.factory import open_chat_model
 from ..agents.models.identity import NOT_HERE, model_identity
 from ..agents.prompting import chat_prompt
-from ..agents.reinforcer import Reinforcer
+from ..agents.reinforcer import Reinforcer, grpo_defaults
 from ..memory.adapters import AdapterStore
 from ..memory.corpus import Corpus
 from ..memory.home import home_folder
@@ -28,9 +28,9 @@ from ..tools.datasets import prepare
 from ..tools.dedup.graphs import GraphStore, Tracer
 from ..tools.devices import CPU, Device, find_devices, places_on
 from ..tools.execution import Validator, validation_image
-from ..tools.finetuning import TuneConfig, TuningPair, check_tunable_here
+from ..tools.finetuning import LoraSettings, TuningPair, check_tunable_here
 from ..tools.grafting.graft import Grafting
-from ..tools.grpo_config import GrpoStep
+from ..tools.grpo import GrpoStep, check_grpo_here
 from ..tools.pretraining.pipeline import packaged_corpus
 from ..tools.tasks import task_info
 from ..tools.training import Evaluator, evaluation_image
@@ -63,8 +63,13 @@ def open_services(
     tuning = config.tuning or tuning_defaults(model.name, model.style)
     tuned = settings.tune and model.tunable
     if tuned:
-        check_tunable_here(tuning)
-        _check_rank(config, tuning)
+        if "sft" in settings.improve:
+            check_tunable_here(tuning)
+            _check_rank(config, tuning.lora, "tuning.lora.rank")
+        if "grpo" in settings.improve:
+            reinforced = config.grpo.training or grpo_defaults(model.name, model.style)
+            check_grpo_here(reinforced)
+            _check_rank(config, reinforced.lora, "grpo.training.lora.rank")
     threshold = settings.threshold
     if threshold is None and settings.threshold_share is None:
         threshold = task_info(settings.dataset).threshold
@@ -208,16 +213,16 @@ def _replay(request: Request, style: Style) -> list[TuningPair]:
     return [TuningPair(prompt=turns, completion=p.source) for p in programs if most is None or p.params <= most]
 
 
-def _check_rank(config: Config, tuning: TuneConfig) -> None:
+def _check_rank(config: Config, lora: LoraSettings, setting: str) -> None:
     """A server of ours makes room for adapters when it starts, long before the first one is tuned.
 
     Raises:
         ConfigError: the adapters would not fit.
     """
     room = config.model.serving.max_lora_rank
-    if config.model.serve is not None and tuning.lora.rank > room:
+    if config.model.serve is not None and lora.rank > room:
         raise ConfigError(
-            f"adapters of rank {tuning.lora.rank} (tuning.lora.rank) do not fit into a server with room for rank "
+            f"adapters of rank {lora.rank} ({setting}) do not fit into a server with room for rank "
             f"{room}: raise model.serving.max_lora_rank"
         )
 

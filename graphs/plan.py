@@ -6,10 +6,13 @@ from pydantic import BaseModel, ConfigDict
 
 from ..agents.designer import CHUNK
 from ..agents.learner import tuning_defaults
+from ..agents.models.batched import Style
 from ..agents.models.config import NANO, NANO_DECODING, PAPER_DECODING
 from ..agents.models.identity import NOT_HERE, local_folder, model_identity
+from ..agents.reinforcer import grpo_defaults
 from ..tools.finetuning import TuneConfig, check_tunable_here
 from ..tools.footprint import Footprint, architecture, footprint
+from ..tools.grpo import check_grpo_here
 from ..tools.protocols import default_protocol
 from ..tools.serving.environment import kind_here, ready_environment
 from ..tools.serving.settings import ServingError
@@ -25,7 +28,7 @@ class CampaignPlan(BaseModel):
     """A dry run.
 
     Attributes:
-        candidates, answers_tokens: most per cycle, before dynamic sampling and repair.
+        candidates, answer_tokens: most per cycle, before dynamic sampling and repair.
         threshold: as it is set; the task's own where the configuration has none.
         footprint: memory of the language model in GiB; ``None`` for one whose architecture is not known here.
         missing: what keeps it from running on this machine, each with what to do.
@@ -48,11 +51,11 @@ class CampaignPlan(BaseModel):
     commands: tuple[str, ...]
 
 
-def plan_campaign(config: Config, source: str = "FILE") -> CampaignPlan:
+def plan_campaign(config: Config, asked: str = "") -> CampaignPlan:
     """The plan of a campaign. Loads no weights, writes nothing and asks nobody.
 
     Args:
-        source: what ``--config`` was given, for the commands.
+        asked: the options of the command line that made ``config``, for the commands.
     """
     settings, model = config.campaign, config.model
     embedded = model.name == NANO
@@ -61,11 +64,7 @@ def plan_campaign(config: Config, source: str = "FILE") -> CampaignPlan:
     tuning = (config.tuning or tuning_defaults(model.name, "completion" if embedded else "chat")) if tuned else None
     missing: list[str] = []
     memory = _footprint(config, tuning, decoding.max_new_tokens, missing)
-    if tuning is not None:
-        try:
-            check_tunable_here(tuning)
-        except (ImportError, ValueError) as error:
-            missing.append(str(error))
+    missing += _untrainable(config, tuning)
     if model_identity(model) == NOT_HERE:
         missing.append(
             f"{model.name} is not on this machine: --set model.allow_download=true fetches it, or name a folder that "
@@ -89,8 +88,24 @@ def plan_campaign(config: Config, source: str = "FILE") -> CampaignPlan:
         tuning=tuning,
         footprint=memory,
         missing=tuple(missing),
-        commands=_commands(config, source, tuning),
+        commands=_commands(config, asked, tuning),
     )
+
+
+def _untrainable(config: Config, tuning: TuneConfig | None) -> list[str]:
+    """Why this machine cannot improve the model as ``campaign.improve`` says."""
+    if tuning is None:
+        return []
+    style: Style = "completion" if config.model.name == NANO else "chat"
+    reinforced = config.grpo.training or grpo_defaults(config.model.name, style)
+    checks = {"sft": lambda: check_tunable_here(tuning), "grpo": lambda: check_grpo_here(reinforced)}
+    found = []
+    for step in config.campaign.improve:
+        try:
+            checks[step]()
+        except (ImportError, ValueError) as error:
+            found.append(str(error))
+    return found
 
 
 def _footprint(config: Config, tuning: TuneConfig | None, answer: int, missing: list[str]) -> Footprint | None:
@@ -116,9 +131,9 @@ def _threshold(config: Config) -> str:
     return f"{value:g}"
 
 
-def _commands(config: Config, source: str, tuning: TuneConfig | None) -> tuple[str, ...]:
+def _commands(config: Config, asked: str, tuning: TuneConfig | None) -> tuple[str, ...]:
     fetch = " --set model.allow_download=true" if model_identity(config.model) == NOT_HERE else ""
     install = ["pip install 'netwright[gpu]'"] if tuning is not None and tuning.optimizer == "paged_adamw_8bit" else []
     served = ["netwright serve-model --prepare"] if config.model.serve is not None else []
-    run = f"netwright campaign run -c {source} --id planned --download{fetch}"
+    run = f"netwright campaign run{asked} --id planned --download{fetch}"
     return (*install, *served, run, "netwright campaign resume planned", "netwright campaign report planned")

@@ -157,7 +157,10 @@ class Services(WritingServices):
         rule = self.config.campaign.dynamic
         if rule.from_cycle is None or cycle < rule.from_cycle or batch + 1 >= rule.max_batches:
             return False
-        found = sum(a.admitted for a in self.records.admissions(run, cycle))
+        bar = self.evaluator.threshold_of(run)
+        admitted = [a for a in self.records.admissions(run, cycle) if a.admitted]
+        # Without a threshold (campaign.admit: all) more are admitted than reach it.
+        found = sum(bar is None or a.metric is None or a.metric >= bar for a in admitted)
         return found < rule.at_least and self.budget_spent(run, cycle) is None
 
     def close_cycle(self, run: str, cycle: int) -> None:

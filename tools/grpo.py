@@ -60,7 +60,8 @@ def train_grpo(
     if len(usable) < config.skeletons:
         raise ValueError(
             f"{len(usable)} of {len(tasks)} skeletons leave {config.max_new_tokens} tokens of the context free, a step "
-            f"needs {config.skeletons}: give more skeletons, or lower grpo.skeletons or grpo.max_new_tokens"
+            f"needs {config.skeletons}: give more skeletons, or lower grpo.training.skeletons or "
+            "grpo.training.max_new_tokens"
         )
     scorer = Scorer(usable, score, config.generations)
     steps: list[GrpoStep] = []
@@ -147,8 +148,8 @@ def check_grpo_here(config: GrpoConfig) -> None:
     """
     if (config.four_bit or config.optimizer == "paged_adamw_8bit") and find_spec("bitsandbytes") is None:
         raise ImportError(
-            "this GRPO setting needs bitsandbytes: pip install bitsandbytes, or set grpo.four_bit=false and "
-            "grpo.optimizer=adamw_torch"
+            "this GRPO setting needs bitsandbytes: pip install 'netwright[gpu]', or set grpo.training.four_bit=false "
+            "and grpo.training.optimizer=adamw_torch"
         )
 
 

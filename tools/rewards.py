@@ -68,7 +68,8 @@ class Rewarder:
         if self.config.baseline != "original":
             originals = {}
         sources = {candidate_id(source): (source, skeleton.id) for skeleton, source in reversed(answers)}
-        self.records.add_candidates(Candidate(source=source) for source in originals.values())
+        # One of a campaign is on record with its own origin, which stays.
+        self.records.add_candidates(Candidate(source=source, origin="hand-") for source in originals.values())
         self.records.add_candidates(
             Candidate(source=source, origin="rl-", parents=(parent,) if parent != key and parent in originals else ())
             for key, (source, parent) in sources.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -90,7 +91,9 @@ def plan(config: ConfigOption = None, overrides: SetOption = None, as_json: Json
     from ...graphs.config import load_config
     from ...graphs.plan import plan_campaign
 
-    found = plan_campaign(load_config(config, overrides or ()), source=str(config or "FILE"))
+    asked = " -c " + shlex.quote(str(config)) if config else ""
+    asked += "".join(f" --set {shlex.quote(item)}" for item in overrides or ())
+    found = plan_campaign(load_config(config, overrides or ()), asked=asked)
     print_json(found.model_dump(mode="json")) if as_json else print_plan(found)
 
 

@@ -33,7 +33,7 @@ def _work(plan: CampaignPlan) -> list[tuple[str, str]]:
         ("model", plan.model),
         ("decoding", decoding),
         ("task", f"{plan.dataset}, protocol {plan.protocol}"),
-        ("work", f"{cycles} of {plan.candidates} networks, at most {plan.answer_tokens:,} answer tokens each"),
+        ("work", f"{cycles} of {plan.candidates} networks each, at most {plan.answer_tokens:,} answer tokens a cycle"),
         ("threshold", plan.threshold),
     ]
 

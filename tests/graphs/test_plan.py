@@ -11,7 +11,7 @@ from netwright.interfaces.cli.planning import print_plan
 
 
 def test_the_papers_configuration_is_planned_without_its_weights() -> None:
-    plan = plan_campaign(load_config(Path("paper-7b")), source="paper-7b")
+    plan = plan_campaign(load_config(Path("paper-7b")), asked=" -c paper-7b")
     assert plan.footprint is not None
     assert plan.footprint.parameters > 6e9
     assert plan.cycles == 22
