@@ -92,6 +92,8 @@ def publish(home: Path, name: str, ids: Sequence[str], about: dict[str, Any], *,
         configurations = {one: records.get_campaign(one).config for one in ids}
         spent = {one: round(records.get_campaign(one).wall_s, 1) for one in ids}
     files.html.unlink()  # the same as the Markdown, and large
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    about = {**about, "published_at": commit.stdout.strip() or None}
     document = {"campaigns": list(ids), "wall_s": spent, **about, "machine": machine() | {"versions": versions()}}
     (folder / "run.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     for one, configuration in configurations.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from netwright.memory.corpus import Corpus
 from netwright.memory.records import Records
 from netwright.memory.rows import Admission, Campaign, Cycle, Generation
 from netwright.memory.types import Candidate, Request
-from netwright.tools.finetuning import TuneConfig, TuneReport, tune
+from netwright.tools.finetuning import TuneConfig, TuneReport, TuningPair, tune
 from netwright.tools.protocols import protocol
 from netwright.tools.tasks import task
 
@@ -116,3 +117,21 @@ def test_a_tune_goes_on_from_the_newest_adapter_or_begins_anew(
     assert second is not None
     assert begun == [None, None if from_base else Path(first.path).name]
     assert Path(second.path) == learner.newest()
+    assert (first.parent, second.parent) == (None, None if from_base else 1)
+
+
+def test_skeletons_are_of_admitted_networks_alone(records: Records) -> None:
+    given: list[float | None] = []
+
+    class Watched:
+        def train(self, pairs: list[TuningPair], replay: object, cycle: int, folder: Path, start: object) -> None:
+            given.extend(pair.score for pair in pairs)
+            shutil.copytree(open_chat_model(ModelConfig()).base_folder or "", folder, dirs_exist_ok=True)
+
+    learner = Learner(
+        open_chat_model(ModelConfig()), records, AdapterStore(records, "c"), Corpus(records), Request(task=TASK), [],
+        TuneConfig.embedded(), seed=0, limits_hash="", least_pairs=9, most_pairs=9,
+        reinforcer=Watched(), improvement=lambda cycle: ("grpo",),  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert learner.tune("c", 2) is not None
+    assert given == [0.9, 0.95]

@@ -31,11 +31,19 @@ def test_a_stored_tree_loads_to_the_same_configuration():
         ("campaign", "takes path"),
         ("budget.cycles=[", "not YAML"),
         ("sandbox.backend=none", "sandbox.backend"),
+        ("campaign={threshold_share: 0.1, dynamic: {from_cycle: 1}}", "dynamic.from_cycle begin later"),
     ],
 )
 def test_mistakes_are_named(override, why):
     with pytest.raises(ConfigError, match=re.escape(why)):
         load_config(overrides=[override])
+
+
+def test_a_reward_needs_trials_that_no_prediction_ends():
+    both = ["prediction.enabled=true", "campaign.improve=[sft, grpo]"]
+    with pytest.raises(ConfigError, match=r"configuration: Value error, .*set grpo\.train_limit"):
+        load_config(overrides=both)
+    assert load_config(overrides=[*both, "grpo.train_limit=64"]).grpo.train_limit == 64
 
 
 def test_unreadable_file_is_named(tmp_path):

@@ -22,6 +22,17 @@ def test_the_papers_configuration_is_planned_without_its_weights() -> None:
     assert "--set model.allow_download=true" in plan.commands[1]
 
 
+def test_the_commands_run_what_was_planned() -> None:
+    plan = plan_campaign(load_config(overrides=["campaign.seed=3"]), asked=" --set campaign.seed=3")
+    assert plan.commands[0] == "netwright campaign run --set campaign.seed=3 --id planned --download"
+
+
+def test_what_grpo_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netwright.tools.grpo.find_spec", lambda name: None)
+    plan = plan_campaign(load_config(Path("paper-7b"), ["campaign.improve=[grpo]", "grpo.train_limit=64"]))
+    assert any("grpo.training.four_bit=false" in reason for reason in plan.missing)
+
+
 def test_the_embedded_model_lacks_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     plan = plan_campaign(load_config(overrides=["campaign.threshold_share=0.05"]))
     assert plan.missing == ()

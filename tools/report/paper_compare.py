@@ -111,7 +111,6 @@ def summary_table(groups: Sequence[Group]) -> PaperTable:
             percent(group.best, 2),
             ", ".join(map(str, group.distinct_each)),
             _plain(group.distance_ratio),
-            NONE if group.means["wall_s"].value is None else duration(group.means["wall_s"].value),
         )
         for group in groups
     )
@@ -125,7 +124,7 @@ def summary_table(groups: Sequence[Group]) -> PaperTable:
         ),
         columns=(
             "campaigns", "seeds", "cycles", "threshold", "all: valid", "all: mean", "all: above", "last: valid",
-            "last: mean", "last: above", "best", "novel", "distance", "time per cycle",
+            "last: mean", "last: above", "best", "novel", "distance",
         ),
         rows=rows,
     )  # fmt: skip
