@@ -1,9 +1,10 @@
-"""Does GRPO on masked skeletons make the embedded model a better designer? Held-out skeletons before and after.
+"""Does GRPO on masked skeletons teach the embedded model to keep a request? Held-out skeletons before and after.
 
     python benchmarks/grpo.py [--resume]
 
-Digits, a short training for the reward, two cores. The same skeletons, held out of the training, are filled in by the
-model before and after it, one answer each. Beside it plain sampling: the untrained model goes on answering the same
+Digits, a request for small networks, a short training for the reward, two cores. The header line that the embedded
+model reads leaves the size open; a network that is too large is invalid. The same skeletons of small networks, held
+out of the training, are filled in by the model before and after it, one answer each. Beside it plain sampling: the untrained model goes on answering the same
 skeletons for as long as the training took. Writes ``docs/reports/grpo.json`` and the table of ``docs/grpo.md``; fails
 if the intervals overlap. ``build/bench-grpo`` keeps what was scored: ``--resume`` goes on there, with times that no
 longer count.
@@ -19,6 +20,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,10 @@ import yaml
 from netwright.agents.models.factory import NANO_FOLDER
 from netwright.agents.seeds import derive_seed
 from netwright.memory.records import Records
+from netwright.memory.types import RequestLimits
 from netwright.sandbox import open_sandbox
 from netwright.tools.execution import Validator
+from netwright.tools.generators.headers import ANY
 from netwright.tools.grpo import GrpoConfig, GrpoReport, GrpoStep, GrpoTask, answer, train_grpo
 from netwright.tools.pretraining.pipeline import packaged_corpus
 from netwright.tools.pretraining.report import machine, versions
@@ -46,16 +50,18 @@ OUT = ROOT / "docs" / "reports" / "grpo.json"
 PAGE = ROOT / "docs" / "grpo.md"
 
 TRAIN, HELD_OUT = 64, 160
-# Twenty steps of 32 images: the quick protocol of the digits, cut to what separates networks in half a second.
-PROTOCOL = changed(protocol("digits-1ep"), name="digits-mini", train_limit=640, time_limit_s=5.0)
+LIMITS = RequestLimits(max_params=10_000)
+# Ten steps of 32 images: the quick protocol of the digits, cut to what separates networks in a quarter of a second.
+PROTOCOL = changed(protocol("digits-1ep"), name="digits-mini", train_limit=320, time_limit_s=5.0)
 
 
 def skeletons(seed: int) -> tuple[list[Skeleton], list[Skeleton]]:
-    """Skeletons to train on and held-out ones, of the corpus' programs for digits."""
-    info = task_info("digits")
+    """Skeletons to train on and held-out ones, of the corpus' programs for digits that keep the limits."""
+    info, most = task_info("digits"), LIMITS.max_params or 0
     programs = [p for p in packaged_corpus() if p.header.in_shape == info.in_shape and p.header.classes == info.classes]
+    programs = [p for p in programs if p.params <= most]
     random.Random(seed).shuffle(programs)
-    pairs = ((p.header.render(), p.source) for p in programs)
+    pairs = ((replace(p.header, bucket=ANY).render(), p.source) for p in programs)
     return split(mask_all(pairs, most=2 * (TRAIN + HELD_OUT)), TRAIN, HELD_OUT, seed)
 
 
@@ -75,6 +81,7 @@ def opened(config: GrpoConfig) -> Iterator[Rewarder]:
             PROTOCOL,
             workers=sandbox.workers,
             config=config.reward,
+            limits=LIMITS,
         )
 
 
@@ -174,7 +181,8 @@ def table(document: dict[str, Any]) -> str:
         "",
         f"Temperature {config['temperature']:g}, {config['steps']} steps of {config['skeletons']} × "
         f"{config['generations']} answers, learning rate {config['lr']:g}, seed {document['seed']}; protocol "
-        f"`{document['protocol']['name']}` ({document['protocol']['train_limit']} images). The training took "
+        f"`{document['protocol']['name']}` ({document['protocol']['train_limit']} images); valid is what keeps the "
+        f"contract with at most {document['limits']['max_params']:,} parameters. The training took "
         f"{training['seconds'] / 60:.1f} minutes and scored {training['networks']:,} networks "
         f"({training['seconds_rewards'] / 60:.1f} minutes of it); the whole benchmark {document['seconds'] / 60:.1f}. "
         f"In the time of the training the untrained model wrote {plain['answers_each']} answers to each skeleton: the "
@@ -216,6 +224,7 @@ def main() -> None:
         "seed": seed,
         "config": config.model_dump(mode="json"),
         "protocol": {**PROTOCOL.model_dump(), "hash": PROTOCOL.hash},
+        "limits": LIMITS.model_dump(),
         "skeletons": {"train": TRAIN, "held_out": HELD_OUT},
         "before": figures(before),
         "after": figures(after),
