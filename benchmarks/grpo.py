@@ -4,10 +4,10 @@
 
 Digits, a request for small networks, a short training for the reward, two cores. The header line that the embedded
 model reads leaves the size open; a network that is too large is invalid. The same skeletons of small networks, held
-out of the training, are filled in by the model before and after it, one answer each. Beside it plain sampling: the untrained model goes on answering the same
-skeletons for as long as the training took. Writes ``docs/reports/grpo.json`` and the table of ``docs/grpo.md``; fails
-if the intervals overlap. ``build/bench-grpo`` keeps what was scored: ``--resume`` goes on there, with times that no
-longer count.
+out of the training, are filled in by the model before and after it, one answer each. Beside it plain sampling: the
+untrained model goes on answering the same skeletons for as long as the training took. Writes
+``docs/reports/grpo.json`` and the table of ``docs/grpo.md``; fails if the intervals overlap. ``build/bench-grpo``
+keeps what was scored: ``--resume`` goes on there, with times that no longer count.
 """
 
 from __future__ import annotations
