@@ -82,7 +82,7 @@ class GrpoConfig(BaseModel):
     def embedded(cls, **changes: Any) -> Self:
         """Defaults for netwright-nano: minutes on two cores, most of them for the rewards."""
         # The longest program of the corpus has 313 tokens behind its first mask, all but a few in a hundred below 256.
-        base = {"steps": 24, "lr": 2e-3, "scale": "batch", "temperature": 1.2, "max_new_tokens": 256}
+        base = {"steps": 24, "lr": 2e-3, "scale": "batch", "max_new_tokens": 256}
         return cls(**{**base, **changes})
 
     @classmethod
