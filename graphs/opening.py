@@ -12,7 +12,7 @@ from ..agents.evaluator import EvaluatorAgent
 from ..agents.learner import Learner, tuning_defaults, tuning_turns
 from ..agents.models import ModelUnavailable
 from ..agents.models.batched import Style
-from ..agents.models.factory import open_chat_model
+from ..agents.models.factory import ChatModelHandle, open_chat_model
 from ..agents.models.identity import NOT_HERE, model_identity
 from ..agents.prompting import chat_prompt
 from ..agents.reinforcer import Reinforcer, grpo_defaults
@@ -28,7 +28,7 @@ from ..tools.datasets import prepare
 from ..tools.dedup.graphs import GraphStore, Tracer
 from ..tools.devices import CPU, Device, find_devices, places_on
 from ..tools.execution import Validator, validation_image
-from ..tools.finetuning import LoraSettings, TuningPair, check_tunable_here
+from ..tools.finetuning import LoraSettings, TuneConfig, TuningPair, check_tunable_here
 from ..tools.grafting.graft import Grafting
 from ..tools.grpo import GrpoStep, check_grpo_here
 from ..tools.pretraining.pipeline import packaged_corpus
@@ -36,7 +36,7 @@ from ..tools.tasks import task_info
 from ..tools.training import Evaluator, evaluation_image
 from .agents import designer_and_repairer, grafter, hinter_for, predictor
 from .asked import campaign_request, chosen_protocol, limits_hash, register_design, seen_request
-from .config import Config, ConfigError
+from .config import CampaignSettings, Config, ConfigError
 from .design import DesignServices
 from .library import check_library, open_library
 from .reinforcing import improvement, reinforcer
@@ -63,16 +63,7 @@ def open_services(
     tuning = config.tuning or tuning_defaults(model.name, model.style)
     tuned = settings.tune and model.tunable
     if tuned:
-        if "sft" in settings.improve:
-            check_tunable_here(tuning)
-            _check_rank(config, tuning.lora, "tuning.lora.rank")
-        if "grpo" in settings.improve:
-            reinforced = config.grpo.training or grpo_defaults(model.name, model.style)
-            check_grpo_here(reinforced)
-            _check_rank(config, reinforced.lora, "grpo.training.lora.rank")
-    threshold = settings.threshold
-    if threshold is None and settings.threshold_share is None:
-        threshold = task_info(settings.dataset).threshold
+        _check_improvement(config, model, tuning)
     corpus = Corpus(records, ((p.header.render(), p.source) for p in packaged_corpus()))
     index = corpus.index(run, 0, home_folder("novelty") / "initial-corpus.npz")
     devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb)
@@ -98,7 +89,7 @@ def open_services(
                 chosen,
                 corpus,
                 index,
-                threshold,
+                _threshold(settings),
                 sandbox.workers,
                 novelty=settings.novelty,
                 limits_hash=key,
@@ -135,6 +126,29 @@ def open_services(
             control=control,
             notify=notify,
         )
+
+
+def _threshold(settings: CampaignSettings) -> float | None:
+    """The threshold as it is set, or the task's own; ``None`` where cycle 1 is to set it."""
+    if settings.threshold is not None or settings.threshold_share is not None:
+        return settings.threshold
+    return task_info(settings.dataset).threshold
+
+
+def _check_improvement(config: Config, model: ChatModelHandle, tuning: TuneConfig) -> None:
+    """Fails before anything is written if what ``campaign.improve`` names cannot be done here.
+
+    Raises:
+        ImportError: a package is missing.
+        ConfigError: a server would have no room for the adapters.
+    """
+    if "sft" in config.campaign.improve:
+        check_tunable_here(tuning)
+        _check_rank(config, tuning.lora, "tuning.lora.rank")
+    if "grpo" in config.campaign.improve:
+        reinforced = config.grpo.training or grpo_defaults(model.name, model.style)
+        check_grpo_here(reinforced)
+        _check_rank(config, reinforced.lora, "grpo.training.lora.rank")
 
 
 def _sandbox(config: Config, image: WorkerImage, devices: Sequence[Device]) -> Sandbox:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .finetuning_trainer import save_adapter, tuning_process
 from .grpo_config import GrpoConfig, GrpoReport, GrpoStep
@@ -91,28 +91,36 @@ def train_grpo(
             trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    networks = [one.candidate_id for batch in scorer.rewards for one in batch]
-    rewards, valid = [s.rewards.reward for s in steps], [s.rewards.valid for s in steps]
     report = GrpoReport(
-        steps=steps,
+        **_figures(steps, scorer),
         tasks=len(usable),
         left_out=len(tasks) - len(usable),
-        networks=len(networks),
-        distinct=len(set(networks)),
-        tokens=round(sum(step.tokens * step.rewards.n for step in steps)),
         trainable=trainable,
-        reward_first=edge_means(rewards)[0],
-        reward_last=edge_means(rewards)[1],
-        valid_first=edge_means(valid)[0],
-        valid_last=edge_means(valid)[1],
         seconds=time.perf_counter() - started,
-        seconds_rewards=sum(scorer.seconds),
         seed=seed,
         protocol=protocol_hash,
         config=config,
     )
     (out_dir / "grpo.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return report
+
+
+def _figures(steps: list[GrpoStep], scorer: Scorer) -> dict[str, Any]:
+    """What a report says of the steps and of the answers."""
+    networks = [one.candidate_id for batch in scorer.rewards for one in batch]
+    reward = edge_means([step.rewards.reward for step in steps])
+    valid = edge_means([step.rewards.valid for step in steps])
+    return {
+        "steps": steps,
+        "networks": len(networks),
+        "distinct": len(set(networks)),
+        "tokens": round(sum(step.tokens * step.rewards.n for step in steps)),
+        "reward_first": reward[0],
+        "reward_last": reward[1],
+        "valid_first": valid[0],
+        "valid_last": valid[1],
+        "seconds_rewards": sum(scorer.seconds),
+    }
 
 
 def fitting(base_folder: Path, tasks: Sequence[GrpoTask], room: int) -> list[GrpoTask]:
