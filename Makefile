@@ -128,7 +128,7 @@ bench-retrieval: bench-blocks ## 60 queries over the blocks of bench-blocks: hit
 bench-repair: setup ## 100 broken programs of the embedded model: how many are repaired, with hints and without?
 	$(PY) benchmarks/repair.py
 
-bench-tuning: setup ## one cycle of the embedded model under different settings of its tuning (goes on where it was; 20 min)
+bench-tuning: setup ## one cycle of the embedded model under different settings of its tuning (goes on where it was; half an hour)
 	$(PY) benchmarks/tuning_study.py
 
 lint: setup ## ruff and mypy

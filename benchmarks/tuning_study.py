@@ -1,6 +1,6 @@
 """How should the embedded model be tuned? One cycle under different settings, on the digits.
 
-    python benchmarks/tuning_study.py [--seeds 0 1]       # some twenty minutes on two cores; goes on where it was
+    python benchmarks/tuning_study.py [--seeds 0 1]       # half an hour on two cores; goes on where it was
 
 The untuned model writes 128 networks, which are trained; the best ten are what a campaign's first cycle would admit.
 The model is tuned on them under each setting, one thing changed at a time, and writes 64 networks, styles in turn.
