@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..memory.corpus import Corpus
 from ..memory.novelty import CycleArchive, NoveltyIndex, NoveltyMode
 from ..memory.records import Records, RecordsError
-from ..memory.rows import Admission, Generation
+from ..memory.rows import Admission, Generation, Prediction
 from ..memory.trial_records import FINISHED
 from ..memory.types import Protocol, Task, Trial
 from ..tools.dedup.graphs import Tracer
@@ -122,7 +122,7 @@ class EvaluatorAgent:
 
         Candidates that a finished rung stopped are written down as pruned first.
         """
-        passed_over = {one.candidate_id for one in self.records.predictions(run, cycle) if not one.kept}
+        passed_over = self._passed_over(run)
         novel = [g for g in self.novel(run, cycle) if g.candidate_id not in passed_over]
         first = {g.candidate_id: g.slot for g in reversed(novel) if g.candidate_id}
         ids = sorted(first, key=first.__getitem__)
@@ -178,8 +178,9 @@ class EvaluatorAgent:
         Where cycle 1 is to set the threshold, it is fixed here, once, before anything is admitted. A cycle in which
         nothing has a score leaves that to the next.
         """
+        passed_over = self._passed_over(run)
         novel = self.novel(run, cycle)
-        trials = self._trials(novel)
+        trials = self._trials([g for g in novel if g.candidate_id not in passed_over])
         threshold = self.threshold_of(run)
         if threshold is None:
             metrics = [trial.metric for trial in trials.values() if trial.metric is not None]
@@ -188,6 +189,8 @@ class EvaluatorAgent:
                 self.records.update_cycle(run, cycle, threshold=threshold)
         ready = [trials[g.candidate_id] for g in novel if g.candidate_id in trials]
         self.records.put_admissions([self._decide(run, cycle, trial, threshold) for trial in ready])
+        left = [passed_over[g.candidate_id] for g in novel if g.candidate_id in passed_over]
+        self.records.put_admissions([_untrained(run, cycle, one) for one in left])
         return sum(a.admitted for a in self.records.admissions(run, cycle))
 
     def _decide(self, run: str, cycle: int, trial: Trial, threshold: float) -> Admission:
@@ -209,6 +212,21 @@ class EvaluatorAgent:
             metric=trial.metric,
         )
 
+    def _passed_over(self, run: str) -> dict[str, Prediction]:
+        """Predictions for which the campaign does not train a network, by candidate."""
+        return {one.candidate_id: one for one in self.records.predictions(run) if not one.kept}
+
     def _trials(self, generations: list[Generation]) -> dict[str, Trial]:
         ids = [g.candidate_id for g in generations if g.candidate_id]
         return self.records.get_trials(ids, self.task.id, self.protocol.hash)
+
+
+def _untrained(run: str, cycle: int, one: Prediction) -> Admission:
+    """The decision on a network that was not trained because of what was predicted of it."""
+    told = (
+        f"not trained: predicted {one.metric:.4f} ({one.low:.4f} to {one.high:.4f}) from {one.learned_from} networks, "
+        f"place {one.place} of {one.among}"
+    )
+    return Admission(
+        campaign_id=run, cycle=cycle, candidate_id=one.candidate_id, admitted=False, reasons=(told,), metric=None
+    )

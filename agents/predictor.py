@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
 
-from ..memory.records import Records, RecordsError
+from ..memory.records import Records
 from ..memory.rows import Prediction
-from ..memory.trial_records import FINISHED
 from ..memory.types import Protocol, Task
 from .seeds import derive_seed
-
-PRUNED: Final = "PredictedLow"
-"""Error class of a trial that a prediction ended before it began."""
 
 
 class PredictorAgent:
     """Decides before training which of a cycle's new networks are trained.
 
     A decision is made once, from what ended before the campaign began and from the campaign's own earlier rounds, and
-    is on record before it has any effect: a run that goes on decides as an undisturbed one does.
+    is on record before it has any effect: a run that goes on decides as an undisturbed one does. It is the campaign's
+    own: the trial stays waiting, and another campaign may train the same network.
 
     Args:
         seed: of the campaign.
@@ -37,31 +33,33 @@ class PredictorAgent:
         self.least = least
 
     def decide(self, run: str, cycle: int, ids: Sequence[str]) -> None:
-        """Predict those of ``ids`` that nothing was decided on yet, and prune the trials of the last among them.
+        """Predict those of ``ids`` that nothing was decided on yet: the last among them are passed over for good.
 
         Args:
             ids: new candidates of the cycle, in the order of their slots.
         """
-        decided = {one.candidate_id for one in self.records.predictions(run, cycle)}
-        trials = self.records.get_trials(ids, self.task.id, self.protocol.hash)
-        ended = {key for key, trial in trials.items() if trial.state in FINISHED}
-        open_ones = [key for key in dict.fromkeys(ids) if key not in decided | ended]
+        before = self.records.predictions(run)
+        decided = {one.candidate_id for one in before if one.cycle == cycle or not one.kept}
+        open_ones = [key for key in dict.fromkeys(ids) if key not in decided]
         if open_ones:
             self.records.put_predictions(self._predictions(run, cycle, open_ones))
-        for one in self.records.predictions(run, cycle):
-            if not one.kept:
-                self._prune(one)
 
     def _predictions(self, run: str, cycle: int, ids: Sequence[str]) -> list[Prediction]:
-        """One for each, or none while too little is known. Equal ones stand in the order of their slots."""
+        """One for each whose end is not known yet, or none while too little is known.
+
+        Equal ones stand in the order of their slots.
+        """
         # Here, because it imports scikit-learn, which a campaign without predictions does not need.
         from ..tools.prediction.examples import asked_examples, known_examples
         from ..tools.prediction.model import PredictionError, Predictor
 
         own = {one.candidate_id for one in self.records.admissions(run)}
         begun = self.records.get_campaign(run).created
+        # Not of what others train meanwhile: neither what it learns nor what it ranks may depend on that.
         known = known_examples(self.records, self.task, self.protocol, before=begun, also=own - set(ids))
-        if len(known) < self.least:
+        settled = own | {one.key for one in known}
+        ids = [key for key in ids if key not in settled]
+        if not ids or len(known) < self.least:
             return []
         try:
             predictor = Predictor(known, derive_seed(self.seed, "predict", cycle))
@@ -85,21 +83,3 @@ class PredictorAgent:
             )
             for place, key in enumerate(ranked, start=1)
         ]
-
-    def _prune(self, one: Prediction) -> None:
-        """End the trial of a network that is not to be trained, unless it has ended already."""
-        trial = self.records.start_trial(one.candidate_id, self.task.id, self.protocol.hash)
-        if trial.state != "running":
-            return
-        told = (
-            f"predicted {one.metric:.4f} ({one.low:.4f} to {one.high:.4f}) from {one.learned_from} networks: "
-            f"place {one.place} of {one.among}"
-        )
-        try:
-            self.records.finish_trial(
-                trial.model_copy(update={"state": "pruned", "error_class": PRUNED, "message": told})
-            )
-        except RecordsError:  # another campaign on the same records was faster: its end stands
-            stored = self.records.get_trial(one.candidate_id, self.task.id, self.protocol.hash)
-            if stored is None or stored.state not in FINISHED:
-                raise

@@ -91,6 +91,7 @@ class Retriever:
         held_out: which candidates are of the test split and never shown, nor what descends from them; by default
             :meth:`by_lineage`. Pass ``names_in`` for a split that was written by ``netwright dedup --splits``.
         networks: the index of networks: with it, exemplars fit the request's text too. The caller keeps it up to date.
+        run: the campaign or request that is retrieved for; nothing is shown that others train while it runs.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Retriever:
         budget: Budget | None = None,
         held_out: HeldOut | None = None,
         networks: NetworkSearch | None = None,
+        run: str | None = None,
     ) -> None:
         self.records = records
         self.task = task
@@ -114,6 +116,7 @@ class Retriever:
         self.block_count = blocks
         self.budget = budget or Budget()
         self.networks = networks
+        self.run = run
         self._held_out = held_out or self.by_lineage
 
     def parent(self, rng: random.Random) -> Exemplar | None:
@@ -211,7 +214,7 @@ class Retriever:
         """The best trials outside the test split."""
         limit = 2 * POOL
         while True:
-            trials = self.records.best_trials(self.task.id, self.protocol_hash, limit=limit)
+            trials = self.records.best_trials(self.task.id, self.protocol_hash, limit, self.run)
             ids = [trial.candidate_id for trial in trials]
             lines = self._lineage(ids)
             held = self._held_out(sorted({one for line in lines.values() for level in line for one in level}))

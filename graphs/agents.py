@@ -22,6 +22,7 @@ from .library import grafts_wanted
 
 def designer_and_repairer(
     config: Config,
+    run: str,
     model: ChatModelHandle,
     records: Records,
     validator: Validator,
@@ -49,6 +50,7 @@ def designer_and_repairer(
         library=library,
         blocks=config.retrieval.blocks,
         budget=budget_of(model),
+        run=run,
     )
     designer = Designer(
         model,

@@ -237,16 +237,6 @@ class Config(Settings):
     prediction: PredictionSettings = PredictionSettings()
     grpo: GrpoSettings = GrpoSettings()
 
-    @model_validator(mode="after")
-    def _rewards_are_measured(self) -> Self:
-        # A network that is not trained for a poor prediction has its trial's end under the campaign's protocol.
-        measured = self.grpo.train_limit is not None or self.grpo.time_limit_s is not None
-        if "grpo" in self.campaign.improve and self.prediction.enabled and not measured:
-            raise ValueError(
-                "prediction.enabled ends trials that grpo would need: set grpo.train_limit for its rewards"
-            )
-        return self
-
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message names the field."""

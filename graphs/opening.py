@@ -76,7 +76,7 @@ def open_services(
     ):
         validator = Validator(sandbox, limits=config.sandbox.validation)
         hinter = hinter_for(config, sandbox)
-        agents = designer_and_repairer(config, model, records, validator, request, chosen, library, hinter)
+        agents = designer_and_repairer(config, run, model, records, validator, request, chosen, library, hinter)
         yield Services(
             config=config,
             records=records,
@@ -178,7 +178,9 @@ def open_design(
     ):
         validator = Validator(sandbox, limits=config.sandbox.validation)
         hinter = hinter_for(config, sandbox)
-        designer, repairer = designer_and_repairer(config, model, records, validator, request, chosen, library, hinter)
+        designer, repairer = designer_and_repairer(
+            config, run, model, records, validator, request, chosen, library, hinter
+        )
         trainer = EvaluatorAgent(
             records,
             Evaluator(sandbox, config.evaluation.memory_mb, devices),

@@ -85,9 +85,18 @@ class TrialRecords(Store):
             found |= {row.candidate_id: _trial(row._mapping) for row in self._rows(query)}
         return found
 
-    def best_trials(self, task_id: str, protocol_hash: str, limit: int) -> list[Trial]:
-        """Complete trials of a task under one protocol, best metric first: only these compare."""
+    def best_trials(self, task_id: str, protocol_hash: str, limit: int, campaign_id: str | None = None) -> list[Trial]:
+        """Complete trials of a task under one protocol, best metric first: only these compare.
+
+        Args:
+            campaign_id: only those that this campaign may know: ended before it began, or decided on by itself. What
+                others do meanwhile on the same records is not among them, so a seed gives the same campaign.
+        """
         same = (t.trials.c.task_id == task_id) & (t.trials.c.protocol_hash == protocol_hash)
+        if campaign_id is not None:
+            begun = select(t.campaigns.c.created).where(t.campaigns.c.id == campaign_id).scalar_subquery()
+            own = select(t.admissions.c.candidate_id).where(t.admissions.c.campaign_id == campaign_id)
+            same &= (t.trials.c.updated < begun) | t.trials.c.candidate_id.in_(own)
         query = (
             select(*_FIELDS)
             .where(same, t.trials.c.state == "complete")

@@ -225,7 +225,10 @@ def _show_campaign(campaign: str, as_json: bool) -> None:
         ids = [one.candidate_id for one in predictions]
         trials = records.get_trials(ids, stored.task_id, stored.protocol_hash)
     rows = [
-        {**one.model_dump(), "reached": trials[one.candidate_id].metric if one.candidate_id in trials else None}
+        {
+            **one.model_dump(),
+            "reached": trials[one.candidate_id].metric if one.kept and one.candidate_id in trials else None,
+        }
         for one in predictions
     ]
     if as_json:

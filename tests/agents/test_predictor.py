@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from netwright.agents.predictor import PRUNED, PredictorAgent
+from netwright.agents.predictor import PredictorAgent
 from netwright.memory.records import Records
 from netwright.memory.rows import Admission, Campaign, Cycle, Generation, Prediction
 from netwright.memory.types import Candidate, Protocol, Task, Trial, candidate_id
@@ -88,17 +88,15 @@ def new(sources: list[str]) -> list[str]:
     return [candidate_id(source) for source in sources[50:]]
 
 
-def test_the_best_share_is_kept_and_the_rest_pruned_with_its_reason(decided: Records, sources: list[str]) -> None:
-    ids = new(sources)
+def test_the_best_share_is_kept_and_no_trial_is_ended(decided: Records, sources: list[str]) -> None:
     found = decided.predictions("c")
     assert [one.place for one in found] == list(range(1, 21))
     assert [one.kept for one in found] == [True] * 6 + [False] * 14
     assert all(a.metric >= b.metric for a, b in itertools.pairwise(found))
-    trials = decided.get_trials(ids, TASK.id, PROTOCOL.hash)
-    assert set(trials) == {one.candidate_id for one in found if not one.kept}
-    last = trials[found[-1].candidate_id]
-    assert (last.state, last.error_class, last.metric) == ("pruned", PRUNED, None)
-    assert "from 50 networks: place 20 of 20" in (last.message or "")
+    assert {one.learned_from for one in found} == {50}
+    assert not decided.get_trials(new(sources), TASK.id, PROTOCOL.hash), (
+        "another campaign may train what this one passes"
+    )
 
 
 def test_asked_again_it_has_decided(decided: Records, sources: list[str], predicted: list[Prediction]) -> None:
@@ -107,16 +105,11 @@ def test_asked_again_it_has_decided(decided: Records, sources: list[str], predic
     assert decided.predictions("c") == predicted
 
 
-def test_a_run_that_was_cut_off_after_writing_goes_on(
-    records: Records, sources: list[str], predicted: list[Prediction]
-) -> None:
-    """Predictions are on record before they prune: what a killed run predicted, the next one carries out."""
-    ids = new(sources)
-    records.put_predictions(predicted)
-    assert not records.get_trials(ids, TASK.id, PROTOCOL.hash)
-    agent(records).decide("c", 1, ids)
-    assert records.predictions("c") == predicted
-    assert len(records.get_trials(ids, TASK.id, PROTOCOL.hash)) == 14
+def test_what_was_passed_over_is_not_ranked_again(decided: Records, sources: list[str]) -> None:
+    """A later cycle ranks anew only what an earlier one kept and has no score yet."""
+    kept = {one.candidate_id for one in decided.predictions("c") if one.kept}
+    agent(decided).decide("c", 2, new(sources))
+    assert {one.candidate_id for one in decided.predictions("c", 2)} == kept
 
 
 def test_others_that_train_meanwhile_change_nothing(
@@ -125,6 +118,7 @@ def test_others_that_train_meanwhile_change_nothing(
     """Learned is from what ended before the campaign began and from the campaign's own earlier rounds."""
     ids = new(sources)
     train(records, "other = 1", 0.01)
+    train(records, sources[50], 0.99)
     assert agent(records)._predictions("c", 1, ids) == predicted
     own = train(records, "own = 1", 0.5)
     records.put_admission(Admission(campaign_id="c", cycle=1, candidate_id=own, admitted=True, metric=0.5))
@@ -138,14 +132,12 @@ def test_with_too_little_on_record_everything_is_trained(records: Records, sourc
     assert not records.get_trials(new(sources), TASK.id, PROTOCOL.hash)
 
 
-def test_what_was_trained_already_is_not_ranked(records: Records, sources: list[str]) -> None:
+def test_what_was_trained_before_is_not_ranked(records: Records, sources: list[str]) -> None:
     ids = new(sources)
     train(records, sources[50], 0.7)
-    agent(records).decide("c", 1, ids)
-    assert ids[0] not in {one.candidate_id for one in records.predictions("c")}
-    trial = records.get_trial(ids[0], TASK.id, PROTOCOL.hash)
-    assert trial is not None
-    assert trial.state == "complete"
+    begin(records, "later")
+    agent(records).decide("later", 1, ids)
+    assert {one.candidate_id for one in records.predictions("later")} == set(ids[1:])
 
 
 def test_the_report_sets_predictions_beside_what_came_of_them(decided: Records, sources: list[str]) -> None:
@@ -156,7 +148,10 @@ def test_the_report_sets_predictions_beside_what_came_of_them(decided: Records, 
         if one.kept:
             source = next(s for s in sources if candidate_id(s) == one.candidate_id)
             train(decided, source, metric_of(source))
+        else:  # by another campaign: not this one's to count
+            train(decided, next(s for s in sources if candidate_id(s) == one.candidate_id), 0.99)
     (cycle,) = campaign_report(decided, "c").cycles
+    assert (cycle.trained, cycle.failed_trials) == (6, 0)
     assert cycle.foreseen is not None
     assert (cycle.foreseen.ranked, cycle.foreseen.pruned, cycle.foreseen.n) == (20, 14, 6)
     assert cycle.foreseen.learned_from == 50

@@ -266,4 +266,4 @@ def test_a_completion_model_cannot_answer_with_changes(records: Records) -> None
     config = Config.model_validate({"campaign": {"answers": "delta"}})
     model = handle(["x"], style="completion")
     with pytest.raises(ConfigError, match=r"campaign\.answers=delta needs a model that reads instructions"):
-        designer_and_repairer(config, model, records, Judge(), Request(task=DIGITS), CHOSEN)  # type: ignore[arg-type]
+        designer_and_repairer(config, "c", model, records, Judge(), Request(task=DIGITS), CHOSEN)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from netwright.agents.retriever import POOL, Budget, Retriever, budget_of, estim
 from netwright.memory.block_store import BlockStore
 from netwright.memory.block_types import Block, BlockCheck, Category
 from netwright.memory.records import Records
+from netwright.memory.rows import Admission, Campaign, Cycle
 from netwright.memory.types import Candidate, Protocol, Request, Trial
 from netwright.tools.blocks.library import BlockLibrary
 from netwright.tools.blocks.search import BlockSearch
@@ -94,6 +95,19 @@ class TestExemplars:
         ]
         assert choices[0] == choices[1]
         assert len(set(choices)) > 2
+
+    def test_a_campaign_is_shown_what_was_before_it_and_its_own(self, records: Records) -> None:
+        """Two campaigns on the same records do not change each other's prompts."""
+        before = add(records, program(1), 0.3)
+        records.create_campaign(Campaign(id="c", task_id=TASK.id, protocol_hash=PROTOCOL.hash))
+        records.put_cycle(Cycle(campaign_id="c", n=1))
+        own, other = add(records, program(2), 0.4), add(records, program(3), 0.9)
+        records.put_admission(Admission(campaign_id="c", cycle=1, candidate_id=own, admitted=False, metric=0.4))
+        shown = retriever(records, run="c").exemplars(random.Random(0))
+        assert [one.candidate_id for one in shown] == [own, before]
+        assert other in {one.candidate_id for one in retriever(records).exemplars(random.Random(0))}
+        parents = {retriever(records, run="c").parent(random.Random(seed)) for seed in range(20)}
+        assert {one.candidate_id for one in parents if one} == {own, before}
 
     def test_near_copies_are_shown_once(self, records: Records) -> None:
         long = program(1, 200)

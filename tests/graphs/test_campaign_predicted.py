@@ -1,4 +1,4 @@
-"""A campaign that trains only what will probably do well: predictions first, the rest pruned, the report says so."""
+"""A campaign that trains only what will probably do well: predictions first, the rest passed over, and said so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
-from netwright.agents.predictor import PRUNED
 from netwright.graphs.agents import predictor
 from netwright.graphs.asked import campaign_request, chosen_protocol, register_campaign
 from netwright.graphs.config import Config, load_config
@@ -49,7 +48,7 @@ def fill(records: Records, config: Config) -> None:
         records.finish_trial(Trial.model_validate({**place, "state": "complete", "metric": metric}))
 
 
-def test_with_enough_on_record_half_is_trained_and_the_rest_is_pruned(script: Path, records: Records) -> None:
+def test_with_enough_on_record_half_is_trained_and_the_rest_passed_over(script: Path, records: Records) -> None:
     """Cycle 1 finds one trial too few on record and is trained whole; with it cycle 2 is predicted."""
     config = settings(script)
     fill(records, config)
@@ -66,10 +65,10 @@ def test_with_enough_on_record_half_is_trained_and_the_rest_is_pruned(script: Pa
     kept = {one.candidate_id for one in told if one.kept}
     assert len(kept) == -(-len(new) // 2)
     trials = records.get_trials(new, result.campaign.task_id, result.campaign.protocol_hash)
-    assert {key for key, trial in trials.items() if trial.error_class == PRUNED} == new - kept
+    assert {key for key, trial in trials.items() if trial.state == "waiting"} == new - kept
     assert all(trials[key].state in ("complete", "failed") for key in kept)
     reasons = {a.candidate_id: a for a in records.admissions("half", 2)}
-    assert all(reasons[key].reasons[0].startswith("training pruned: PredictedLow") for key in new - kept)
+    assert all(reasons[key].reasons[0].startswith("not trained: predicted 0.") for key in new - kept)
 
     first, second = json.loads(result.report_json.read_text())["cycles"]
     assert first["foreseen"] is None

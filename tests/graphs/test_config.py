@@ -39,13 +39,6 @@ def test_mistakes_are_named(override, why):
         load_config(overrides=[override])
 
 
-def test_a_reward_needs_trials_that_no_prediction_ends():
-    both = ["prediction.enabled=true", "campaign.improve=[sft, grpo]"]
-    with pytest.raises(ConfigError, match=r"configuration: Value error, .*set grpo\.train_limit"):
-        load_config(overrides=both)
-    assert load_config(overrides=[*both, "grpo.train_limit=64"]).grpo.train_limit == 64
-
-
 def test_unreadable_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"missing\.yaml"):
         load_config(tmp_path / "missing.yaml")

@@ -108,11 +108,17 @@ class History:
     def trial(self, generation: Generation) -> Trial | None:
         """The trial of what a slot holds, as far as this campaign trained it.
 
-        Records may be shared: a duplicate that this campaign passed over may have a trial of another one.
+        Records may be shared: what this campaign passed over, as a duplicate or for what was predicted of it, may
+        have a trial of another one.
         """
         key = generation.candidate_id or ""
-        passed_over = generation.novel is False and (generation.cycle, key) not in self.admissions
+        duplicate = generation.novel is False and (generation.cycle, key) not in self.admissions
+        passed_over = duplicate or key in self._predicted_low
         return self.trials.get(key) if self.owns(generation) and not passed_over else None
+
+    @cached_property
+    def _predicted_low(self) -> frozenset[str]:
+        return frozenset(one.candidate_id for one in self.predictions if not one.kept)
 
     def raw_errors(self) -> tuple[ErrorCount, ...]:
         """What stopped candidates as the model wrote them."""
