@@ -156,6 +156,7 @@ class Learner:
         steps = [step for step in self.improvement(cycle) if pairs or step == "grpo"]
         if not steps:
             return None
+        self.model.make_room()
         parent = self.adapters.latest()
         start = Path(parent.path) if parent and not self.from_base else self.initial_adapter
         metrics: dict[str, Any] = {"pairs": len(pairs)}

@@ -32,6 +32,7 @@ from ..tools.finetuning import LoraSettings, TuneConfig, TuningPair, check_tunab
 from ..tools.grafting.graft import Grafting
 from ..tools.grpo import GrpoStep, check_grpo_here
 from ..tools.pretraining.pipeline import packaged_corpus
+from ..tools.serving.environment import kind_here
 from ..tools.tasks import task_info
 from ..tools.training import Evaluator, evaluation_image
 from .agents import designer_and_repairer, grafter, hinter_for, predictor
@@ -66,7 +67,7 @@ def open_services(
         _check_improvement(config, model, tuning)
     corpus = Corpus(records, ((p.header.render(), p.source) for p in packaged_corpus()))
     index = corpus.index(run, 0, home_folder("novelty") / "initial-corpus.npz")
-    devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb)
+    devices = _devices(config)
     image = evaluation_image([request.task.dataset], transforms=[chosen.transform], devices=devices)
     with (
         closing(model),
@@ -151,6 +152,14 @@ def _check_improvement(config: Config, model: ChatModelHandle, tuning: TuneConfi
         _check_rank(config, reinforced.lora, "grpo.training.lora.rank")
 
 
+def _devices(config: Config) -> list[Device]:
+    """Where candidates train, beside a server on the GPUs that the campaign will start."""
+    serving, taken = config.model.serving, dict[int, float]()
+    if config.model.serve is not None and kind_here(serving.device) == "gpu":
+        taken = dict.fromkeys(range(serving.gpus), serving.gpu_share)
+    return find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb, taken)
+
+
 def _sandbox(config: Config, image: WorkerImage, devices: Sequence[Device]) -> Sandbox:
     """The configured sandbox, with a worker for each place on GPUs where there are any."""
     place = config.sandbox
@@ -167,7 +176,7 @@ def open_design(
         prepare(dataset)
     register_design(request, config, run, records)
     chosen = chosen_protocol(config, dataset)
-    devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb) if train else [CPU]
+    devices = _devices(config) if train else [CPU]
     image = validation_image()
     if train:
         image = evaluation_image([dataset], transforms=[chosen.transform], devices=devices)
@@ -206,7 +215,7 @@ def open_reinforcer(
     """
     request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
     prepare(request.task.dataset)
-    devices = find_devices(config.evaluation.device, config.evaluation.gpu_memory_mb)
+    devices = _devices(config)
     image = evaluation_image([request.task.dataset], transforms=[chosen.transform], devices=devices)
     with closing(open_chat_model(config.model)) as model, _sandbox(config, image, devices) as sandbox:
         if model.base_folder is None:

@@ -11,7 +11,7 @@ from ..agents.models.config import NANO, NANO_DECODING, PAPER_DECODING
 from ..agents.models.identity import NOT_HERE, local_folder, model_identity
 from ..agents.reinforcer import grpo_defaults
 from ..tools.finetuning import TuneConfig, check_tunable_here
-from ..tools.footprint import Footprint, architecture, footprint
+from ..tools.footprint import Footprint, Sampler, architecture, footprint
 from ..tools.grpo import check_grpo_here
 from ..tools.protocols import default_protocol
 from ..tools.serving.environment import kind_here, ready_environment
@@ -117,10 +117,11 @@ def _footprint(config: Config, tuning: TuneConfig | None, answer: int, missing: 
     except FileNotFoundError as error:
         missing.append(str(error))
         return None
-    # A model in this process answers a chunk of prompts at a time, as one batch.
-    return footprint(
-        shape, tuning, answer_tokens=PROMPT_TOKENS + answer, parallel=min(CHUNK, config.campaign.candidates)
-    )
+    # A model in this process answers a chunk of prompts at a time, as one batch; vLLM as many as there is room for.
+    served = model.serve is not None or model.base_url is not None
+    parallel = 1 if served else min(CHUNK, config.campaign.candidates)
+    sampler: Sampler = "vllm" if served else "process"
+    return footprint(shape, tuning, answer_tokens=PROMPT_TOKENS + answer, parallel=parallel, sampler=sampler)
 
 
 def _threshold(config: Config) -> str:

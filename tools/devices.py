@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,9 @@ class Device:
 CPU = Device("cpu", None)
 
 
-def find_devices(wanted: DeviceChoice = "auto", memory_mb: int = GPU_MEMORY_MB) -> list[Device]:
+def find_devices(
+    wanted: DeviceChoice = "auto", memory_mb: int = GPU_MEMORY_MB, taken: Mapping[int, float] | None = None
+) -> list[Device]:
     """The devices to train on: GPUs with room for at least one candidate, or else the CPU.
 
     Asks NVIDIA's own program, so that CUDA is not started in this process, from which workers are forked.
@@ -48,13 +51,14 @@ def find_devices(wanted: DeviceChoice = "auto", memory_mb: int = GPU_MEMORY_MB) 
     Args:
         wanted: ``auto`` takes GPUs where there are any.
         memory_mb: MiB of GPU memory of one candidate.
+        taken: index of a GPU -> share of its memory that something will take which has not started yet.
 
     Raises:
         DeviceMissing: ``cuda`` is wanted, and there is no GPU with that much free memory.
     """
     if wanted == "cpu":
         return [CPU]
-    free = _free_memory()
+    free = [(index, int(mb * (1 - (taken or {}).get(index, 0.0)))) for index, mb in _free_memory()]
     gpus = [Device(f"cuda:{index}", free_mb // memory_mb) for index, free_mb in free if free_mb >= memory_mb]
     if gpus:
         return gpus
@@ -74,6 +78,15 @@ def _free_memory() -> list[tuple[int, int]]:
         return []
     pairs = [line.split(",") for line in asked.stdout.splitlines() if line.strip()]
     return [(int(index), int(free)) for index, free in pairs if free.strip().isdigit()]
+
+
+def release_gpu_memory() -> None:
+    """Give memory that PyTorch keeps for later back to the GPU, where another process may need it."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def places_on(devices: Sequence[Device]) -> int | None:

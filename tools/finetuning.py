@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .devices import release_gpu_memory
 from .finetuning_config import PROJECTIONS, LoraSettings, TuneConfig, TuneProgress, TuneReport
 from .finetuning_plan import Message, TuningPair, Weighting, plan_batches, rank_weights
 from .finetuning_trainer import build_trainer, save_adapter, tuning_process
@@ -111,6 +112,8 @@ def tune(
         config=config,
     )
     (out_dir / "tune.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    del trainer
+    release_gpu_memory()
     return report
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +16,7 @@ from .finetuning_config import TuneConfig
 
 GIB: Final = 2**30
 SLACK: Final = 1.1  # CUDA context, work space, fragmentation: a tenth, by common experience
+Sampler = Literal["process", "vllm"]
 ARCHITECTURES: Final = Path(__file__).resolve().parents[1] / "assets" / "architectures"
 # Activations of one Llama layer that its backward pass needs, in units of the residual stream: two norms, q, k, v, the
 # attention's output, and the MLP's three inner tensors, which are counted apart because they are wider.
@@ -32,6 +33,7 @@ class Footprint(BaseModel):
         activations: of one forward and backward pass, the logits included.
         cache: keys and values of one answer of full length.
         tuning, sampling: the sum for each, slack included; sampling is for ``parallel`` answers at a time.
+        sampler: who samples: this process from main memory, or vLLM on its device.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,6 +46,7 @@ class Footprint(BaseModel):
     cache: float
     tuning: float
     sampling: float
+    sampler: Sampler = "process"
 
 
 def architecture(name: str, folder: Path | None = None) -> dict[str, Any]:
@@ -64,12 +67,20 @@ def architecture(name: str, folder: Path | None = None) -> dict[str, Any]:
     return read
 
 
-def footprint(config: dict[str, Any], tuning: TuneConfig, *, answer_tokens: int, parallel: int = 1) -> Footprint:
+def footprint(
+    config: dict[str, Any],
+    tuning: TuneConfig,
+    *,
+    answer_tokens: int,
+    parallel: int = 1,
+    sampler: Sampler = "process",
+) -> Footprint:
     """Memory that a model of this architecture takes.
 
     Args:
         config: as of ``config.json``, of a decoder whose dimensions have Llama's names.
         answer_tokens: prompt and answer together. parallel: answers sampled at a time.
+        sampler: this process loads the model in fp32 and merges an adapter into a copy of it; vLLM holds both in bf16.
     """
     parameters, trainable = _count(config, tuning)
     half = tuning.precision == "bf16" and tuning.device == "auto"
@@ -78,7 +89,9 @@ def footprint(config: dict[str, Any], tuning: TuneConfig, *, answer_tokens: int,
     # Adapter weights and gradients are fp32; AdamW keeps two numbers for each, of one byte in its 8-bit form.
     adapter = trainable * (8 + (2 if tuning.optimizer == "paged_adamw_8bit" else 8))
     activations = _activations(config, tuning, width)
-    cache = answer_tokens * _cache_per_token(config, width)
+    sampled = 2 if sampler == "vllm" else 4
+    held = parameters + trainable if sampler == "vllm" else 2 * parameters
+    cache = answer_tokens * _cache_per_token(config, sampled)
     return Footprint(
         parameters=parameters,
         trainable=trainable,
@@ -87,7 +100,8 @@ def footprint(config: dict[str, Any], tuning: TuneConfig, *, answer_tokens: int,
         activations=activations / GIB,
         cache=cache / GIB,
         tuning=SLACK * (weights + adapter + activations) / GIB,
-        sampling=SLACK * (weights + trainable * width + parallel * cache) / GIB,
+        sampling=SLACK * (held * sampled + parallel * cache) / GIB,
+        sampler=sampler,
     )
 
 

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .devices import release_gpu_memory
 from .finetuning_trainer import save_adapter, tuning_process
 from .grpo_config import GrpoConfig, GrpoReport, GrpoStep
 from .grpo_trainer import GrpoTask, Score, Scorer, build_grpo_trainer, edge_means, rendered
@@ -89,6 +90,7 @@ def train_grpo(
                 trainer.model.delete_adapter("ref")  # TRL's copy of the start, for the KL term
             save_adapter(trainer, base_folder, out_dir)
             trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+            del trainer
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     report = GrpoReport(
@@ -102,6 +104,7 @@ def train_grpo(
         config=config,
     )
     (out_dir / "grpo.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    release_gpu_memory()
     return report
 
 

@@ -107,6 +107,11 @@ class ChatModelHandle:
         if isinstance(self.model, VllmChatModel):
             self.model.close()
 
+    def make_room(self) -> None:
+        """Before the model is tuned: end a server that the tune would not fit beside, until the next question."""
+        if isinstance(self.model, VllmChatModel):
+            self.model.make_room()
+
     def has_room(self, conversation: Sequence[BaseMessage]) -> bool:
         """Whether a conversation leaves a local model's context room for an answer; others judge by themselves."""
         if not isinstance(self.model, RenderedChatModel):

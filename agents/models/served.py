@@ -96,6 +96,10 @@ class VllmChatModel(RenderedChatModel):
         """Let go of the server; one that was started for this model alone is stopped."""
         self.source.close()
 
+    def make_room(self) -> None:
+        """End the server while the model is tuned, if its settings say so; the next question starts it again."""
+        self.source.make_room()
+
     def _prompt(self, conversation: list[BaseMessage]) -> list[int]:
         tokens = self.encode(self.render(conversation))
         if len(tokens) >= self.context:

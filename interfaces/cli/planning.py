@@ -11,6 +11,7 @@ from .console import out
 
 if TYPE_CHECKING:
     from ...graphs.plan import CampaignPlan
+    from ...tools.footprint import Footprint
 
 
 def print_plan(plan: CampaignPlan) -> None:
@@ -58,5 +59,11 @@ def _memory(plan: CampaignPlan) -> list[tuple[str, str]]:
             f"{found.tuning:.1f} GiB (weights {found.weights:.1f}, adapter {found.adapter:.1f}, activations "
             f"{found.activations:.1f})",
         ),
-        ("memory to sample", f"{found.sampling:.1f} GiB ({found.cache:.2f} for each answer)"),
+        ("memory to sample", _sampling(found)),
     ]
+
+
+def _sampling(found: Footprint) -> str:
+    if found.sampler == "vllm":
+        return f"{found.sampling:.1f} GiB of vLLM's device, {found.cache:.2f} of it for one answer under way"
+    return f"{found.sampling:.1f} GiB of main memory ({found.cache:.2f} for each answer of a batch)"

@@ -18,8 +18,9 @@ def test_the_papers_configuration_is_planned_without_its_weights() -> None:
     assert plan.answer_tokens == 100 * 2048
     assert any("model.allow_download=true" in reason for reason in plan.missing)
     assert plan.commands[0] == "pip install 'netwright[gpu]'"
-    assert "-c paper-7b" in plan.commands[1]
-    assert "--set model.allow_download=true" in plan.commands[1]
+    assert plan.commands[1] == "netwright serve-model --prepare"
+    assert "-c paper-7b" in plan.commands[2]
+    assert "--set model.allow_download=true" in plan.commands[2]
 
 
 def test_the_commands_run_what_was_planned() -> None:

@@ -28,6 +28,11 @@ def test_a_gpu_takes_as_many_as_fit(smi: Path) -> None:
     assert find_devices("cpu") == [CPU]
 
 
+def test_what_a_server_will_take_is_not_free(smi: Path) -> None:
+    assert find_devices("auto", 2048, {0: 0.5}) == [Device("cuda:0", 2)]
+    assert find_devices("auto", 500, {0: 0.95}) == [Device("cuda:1", 2)]
+
+
 def test_without_room_it_is_the_cpu_or_an_error(smi: Path) -> None:
     assert find_devices("auto", 20_000) == [CPU]
     with pytest.raises(DeviceMissing, match="found GPU 0 with 9000 MiB free, GPU 1 with 1000 MiB free"):

@@ -240,6 +240,24 @@ def test_a_source_starts_its_own_server_again_after_it_died() -> None:
     assert servers() == []
 
 
+def test_a_source_that_shares_its_gpu_makes_room_and_starts_again() -> None:
+    staying = OwnServer(spec())
+    staying.opened()
+    staying.make_room()
+    assert len(servers()) == 1
+    staying.close()
+
+    alone = spec()
+    sharing = OwnServer(alone.model_copy(update={"settings": alone.settings.model_copy(update={"stop_to_tune": True})}))
+    first, _ = sharing.opened()
+    sharing.make_room()
+    assert servers() == []
+    second, _ = sharing.opened()
+    assert second is not first
+    assert "nano" in second.models()
+    sharing.close()
+
+
 def test_a_state_file_of_another_version_stays_and_old_logs_go(netwright_home: Path) -> None:
     other = home_folder("serving", "servers") / "1.json"
     other.write_text("{}", encoding="utf-8")

@@ -36,6 +36,9 @@ class ServeSettings(BaseModel):
     threads: int | None = Field(default=None, ge=1, description="threads on the CPU; null: cores less one")
     kv_cache_gib: float = Field(default=2.0, gt=0, description="GiB for keys and values on the CPU")
     ready_s: float = Field(default=1200.0, gt=0, description="seconds within which a started server must answer")
+    stop_to_tune: bool = Field(
+        default=False, description="end a campaign's own server while the model is tuned, and start it again after"
+    )
 
 
 class ServeSpec(BaseModel):
@@ -57,7 +60,7 @@ class ServeSpec(BaseModel):
     @property
     def fingerprint(self) -> str:
         """Twelve hex digits; servers with the same one answer alike, whatever their ports are."""
-        held = self.settings.model_dump_json(exclude={"port", "ready_s", "device"})
+        held = self.settings.model_dump_json(exclude={"port", "ready_s", "device", "stop_to_tune"})
         text = "\n".join((self.model, self.name, self.kind, held))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

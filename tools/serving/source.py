@@ -27,6 +27,10 @@ class ServerSource(ABC):
     def close(self) -> None:
         """Let go of the server; one that was started for this source alone is stopped."""
 
+    @abstractmethod
+    def make_room(self) -> None:
+        """Called before the model is tuned: a server that shares the GPU may end here and is started again later."""
+
 
 class FoundServer(ServerSource):
     """A server that somebody else runs.
@@ -44,6 +48,9 @@ class FoundServer(ServerSource):
 
     def close(self) -> None:
         self._connection.close()
+
+    def make_room(self) -> None:
+        """Nothing: somebody else's server stays."""
 
 
 class OwnServer(ServerSource):
@@ -77,6 +84,10 @@ class OwnServer(ServerSource):
     def close(self) -> None:
         with self._lock:
             self._let_go()
+
+    def make_room(self) -> None:
+        if self.spec.settings.stop_to_tune:
+            self.close()
 
     def _let_go(self) -> None:
         if self._open is not None:
