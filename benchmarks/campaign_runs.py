@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +104,18 @@ def publish(home: Path, name: str, ids: Sequence[str], about: dict[str, Any], *,
 
 
 def keep_records(database: Path, target: Path) -> None:
-    """A copy of the records, whole and compressed: ``xz -dk`` it into a data directory to ask it anything."""
+    """A copy of the records, whole and compressed: ``xz -dk`` it into a data directory to ask it anything.
+
+    Adapters, which are not published, are named as they lay in the data directory, without its path on this machine.
+    """
     with tempfile.TemporaryDirectory(prefix="netwright-records-") as folder:
         copy = Path(folder) / "records.db"
         with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as source:
             source.execute("VACUUM INTO ?", (str(copy),))
+        place = f"{database.parent.resolve()}/"
+        with closing(sqlite3.connect(copy)) as copied, copied:
+            for table, column in (("adapters", "path"), ("cycles", "adapter")):
+                cut = f"UPDATE {table} SET {column} = substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
+                copied.execute(cut, (len(place) + 1, len(place), place))
         with copy.open("rb") as plain, lzma.open(target, "wb", preset=9) as packed:
             shutil.copyfileobj(plain, packed)

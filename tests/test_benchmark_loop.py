@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import lzma
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from netwright.graphs.config import load_config
 from netwright.memory.records import Records
+from netwright.memory.rows import Campaign, Cycle
+from netwright.tools.protocols import protocol
 from netwright.tools.report.paper_series import CyclePoint, Series, Value
+from netwright.tools.tasks import task
 
 BENCHMARK = "paper_loop"
 
@@ -74,3 +79,20 @@ def test_the_table_says_what_was_reached_and_what_was_not(benchmark: ModuleType)
 def test_it_is_killed_only_while_the_second_cycle_trains(benchmark: ModuleType, netwright_home: Path) -> None:
     with Records() as records:
         assert not benchmark.trains(records)
+
+
+def test_published_records_name_no_folder_of_this_machine(
+    benchmark: ModuleType, netwright_home: Path, tmp_path: Path
+) -> None:
+    adapter = netwright_home / "campaigns" / "c" / "adapters" / "cycle-001"
+    with Records() as records:
+        task_ = task("digits")
+        records.add_task(task_)
+        records.add_protocol(chosen := protocol("digits-1ep"))
+        records.create_campaign(Campaign(id="c", task_id=task_.id, protocol_hash=chosen.hash))
+        records.put_cycle(Cycle(campaign_id="c", n=1))
+        records.put_cycle(Cycle(campaign_id="c", n=2, adapter=str(adapter)))
+    sys.modules["campaign_runs"].keep_records(netwright_home / "records.db", tmp_path / "records.db.xz")
+    (tmp_path / "records.db").write_bytes(lzma.decompress((tmp_path / "records.db.xz").read_bytes()))
+    with Records(f"sqlite:///{tmp_path / 'records.db'}") as records:
+        assert [one.adapter for one in records.cycles("c")] == [None, "campaigns/c/adapters/cycle-001"]
