@@ -89,7 +89,7 @@ test-vllm: setup ## the embedded model served by vLLM: makes its environment whe
 test-fuzz: setup ## ten thousand hostile inputs through validate: a verdict for each, nothing left behind
 	$(PYTEST) -m fuzz -s --timeout 3600
 
-bench-ablations: setup ## the loop on digits without novelty filter, threshold or iteration, two seeds (goes on where it was; an hour)
+bench-ablations: setup ## the loop on digits without novelty filter, threshold or iteration, two seeds (goes on where it was; 2 to 5 h)
 	$(PY) benchmarks/ablations.py
 
 bench-corpus: setup ## train a sample of the embedded model's corpus: how good is what it learned from?
@@ -110,7 +110,7 @@ bench-blocks-forward: setup ## the same, with every block built and run where th
 bench-dedup: setup ## near-duplicates among 3,000 and 30,000 networks: speed, memory, recall and precision
 	$(PY) benchmarks/dedup.py
 
-bench-grpo: setup ## reinforcement of the embedded model on held-out skeletons, before, after and beside plain sampling (40 min)
+bench-grpo: setup ## reinforcement of the embedded model on held-out skeletons, before, after and beside plain sampling (20 min)
 	$(PY) benchmarks/grpo.py
 
 bench-loop: setup ## the paper's 22 cycles on Fashion-MNIST, killed once and gone on with (goes on where it was; 2 to 3 h)
