@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 from .execution import MAX_SOURCE_BYTES
-from .extraction import end_of_thinking
+from .extraction import answered
 
 MAX_ANSWER_CHARS: Final = 64 * 1024
 """Characters of an answer that is read; a longer one is refused, not cut."""
@@ -22,8 +22,10 @@ MAX_HUNK_LINES: Final = 400
 _SEARCH = re.compile(r"<{5,9} ?SEARCH[ \t]*")
 _MIDDLE = re.compile(r"={5,9}[ \t]*")
 _REPLACE = re.compile(r">{5,9} ?REPLACE[ \t]*")
-_HUNK = re.compile(r"@@(?: .*)?")
-_FENCE = re.compile(r"[ \t]{0,8}(?:`{3,}|~{3,})[^\n`]*")
+_HUNK = "@@"
+# What is meant as the edge of a block and is not written as one: indented, in bold, of another length or word.
+_EDGE = re.compile(r"[\s*_\u200b-\u200d\ufeff]*(?:<{4,}|>{5,})")
+_FENCE = re.compile(r"(?:`{3,}|~{3,})[^\n`]*")
 _SHOWN = 60
 _MOST_PLACES = 6  # of equal lines that are looked for; one is too many already
 
@@ -68,17 +70,18 @@ def changed(parent: str, answer: str) -> str:
 def parse(answer: str) -> tuple[Hunk, ...]:
     """The hunks of an answer: its search/replace blocks, or, where it has none, its unified diff.
 
-    Text around them and code fences are ignored, and so is what stands before the last ``</think>``.
+    Text around them, the code fences there and reasoning are ignored. What looks like a further block or hunk and is
+    not written as one is an error: an answer is applied whole or not at all.
 
     Raises:
         DeltaError: ``NoDelta``, ``BadDelta`` or ``DeltaTooLarge``.
     """
     if len(answer) > MAX_ANSWER_CHARS:
         raise DeltaError("DeltaTooLarge", f"the answer has {len(answer):,} characters, at most {MAX_ANSWER_CHARS:,}")
-    lines = _lines(answer[end_of_thinking(answer) :])
+    lines = _lines(answered(answer))
     if any(_SEARCH.fullmatch(line) for line in lines):
         hunks = _blocks(lines)
-    elif any(_HUNK.fullmatch(line) for line in lines):
+    elif any(line.startswith(_HUNK) for line in lines):
         hunks = _diff(lines)
     else:
         raise DeltaError("NoDelta", "the answer holds no <<<<<<< SEARCH block and no unified diff")
@@ -99,6 +102,10 @@ def apply(parent: str, hunks: tuple[Hunk, ...]) -> str:
         DeltaError: ``DeltaMismatch``, ``DeltaConflict``, ``DeltaEmpty`` or ``DeltaTooLarge``.
     """
     lines = _lines(parent)
+    for hunk in hunks:
+        fence = next((line for line in hunk.new if _FENCE.fullmatch(line) and line not in lines), None)
+        if fence is not None:
+            raise DeltaError("BadDelta", f"hunk {hunk.number} holds the code fence '{fence}': leave it out")
     placed = sorted((_place(lines, hunk), hunk.number, hunk) for hunk in hunks)
     for (at, number, hunk), (after, second, _) in pairwise(placed):
         if at + len(hunk.old) > after:
@@ -154,7 +161,7 @@ def _blocks(lines: list[str]) -> list[Hunk]:
                 raise DeltaError("BadDelta", f"hunk {number} is not closed by >>>>>>> REPLACE before the next begins")
             old = []
         elif old is None:
-            continue
+            _check_outside(line, number)
         elif _MIDDLE.fullmatch(line):
             if new is not None:
                 raise DeltaError("BadDelta", f"hunk {number} has more than one =======: which of them parts it?")
@@ -174,31 +181,53 @@ def _blocks(lines: list[str]) -> list[Hunk]:
 def _diff(lines: list[str]) -> list[Hunk]:
     """The hunks of a unified diff; a hunk ends at a line that belongs to none."""
     hunks: list[Hunk] = []
-    inside: tuple[list[str], list[str]] | None = None
+    inside: list[str] | None = None
     for number, line in enumerate([*lines, "```"]):
-        heading = line.startswith("--- ") and number + 1 < len(lines) and lines[number + 1].startswith("+++ ")
-        if _HUNK.fullmatch(line) or heading or (inside is not None and _FENCE.fullmatch(line)):
-            if inside is not None and (inside[0] or inside[1]):
-                hunks.append(_trimmed(len(hunks) + 1, *inside))
-            inside = ([], []) if _HUNK.fullmatch(line) else None
-        elif inside is None or line.startswith("\\ No newline"):
+        header = line.startswith(_HUNK)
+        if header or _names_file(lines, number) or (inside is not None and _FENCE.fullmatch(line)):
+            if inside:
+                hunks.append(_hunk(len(hunks) + 1, inside))
+            inside = [] if header else None
+        elif inside is None:
+            _check_outside(line, len(hunks) + 1)
+        elif line.startswith("\\ No newline"):
             continue
         elif line[:1] in ("-", "+", " ") or not line:
-            # An empty line stands for an empty line of context, whose blank editors and models leave out.
-            if line[:1] != "+":
-                inside[0].append(line[1:])
-            if line[:1] != "-":
-                inside[1].append(line[1:])
+            inside.append(line)
         else:
             raise DeltaError("BadDelta", f"hunk {len(hunks) + 1}: the line '{line[:_SHOWN]}' begins with none of ' -+'")
     return hunks
 
 
-def _trimmed(number: int, old: list[str], new: list[str]) -> Hunk:
-    """A hunk without the empty lines at its end that stand between it and what follows in the answer."""
-    while old and new and not old[-1] and not new[-1]:
-        old, new = old[:-1], new[:-1]
-    return Hunk(number, tuple(old), tuple(new))
+def _names_file(lines: list[str], number: int) -> bool:
+    """Whether a diff begins anew here: ``---`` and ``+++`` may be lines of a hunk too, but not before a header."""
+    return [line[:4] for line in lines[number : number + 2]] == ["--- ", "+++ "] and (
+        number + 2 < len(lines) and lines[number + 2].startswith(_HUNK)
+    )
+
+
+def _hunk(number: int, lines: list[str]) -> Hunk:
+    """A hunk of its lines in the answer, without the empty ones between it and what follows there.
+
+    Elsewhere an empty line stands for an empty line of context, whose blank editors and models leave out.
+    """
+    size = len(lines)
+    while size and not lines[size - 1]:
+        size -= 1
+    old = tuple(line[1:] for line in lines[:size] if line[:1] != "+")
+    new = tuple(line[1:] for line in lines[:size] if line[:1] != "-")
+    return Hunk(number, old, new)
+
+
+def _check_outside(line: str, number: int) -> None:
+    """Refuses what stands outside of all hunks and is one that is not written as it must be."""
+    if _EDGE.match(line) or line.startswith(_HUNK):
+        shown = line.strip()[:_SHOWN]
+        raise DeltaError(
+            "BadDelta",
+            f"hunk {number}: '{shown}' is not understood here; the edges of a block are <<<<<<< SEARCH, ======= and "
+            ">>>>>>> REPLACE, each alone on its line, and blocks and diffs do not mix",
+        )
 
 
 def _lines(text: str) -> list[str]:

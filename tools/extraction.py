@@ -16,6 +16,7 @@ MAX_ANSWER_CHARS = 256 * 1024
 """Characters of an answer that are looked at; a longer answer is cut there."""
 
 _FENCE = re.compile(r"[ \t]{0,8}(`{3,}|~{3,})([^\n`]*)")
+_DEEPER = 3  # columns, as in CommonMark
 _NET = re.compile(r"^[ \t]*class[ \t]+Net\b", re.MULTILINE)
 _CODE_LINE = re.compile(r"^[ \t]*(?:import|from|class|def|async def|@)\b|^[ \t]*@\w", re.MULTILINE)
 _INFO_WORD = re.compile(r"(?:python3?|py3?|Python|code|text|txt|plaintext)?[ \t]*")
@@ -97,18 +98,41 @@ def end_of_thinking(text: str) -> int:
     return end
 
 
+def answered(text: str) -> str:
+    """The part of an answer that is none of its reasoning, be that closed or cut off."""
+    rest = text[end_of_thinking(text) :]
+    opened = _THINK_OPEN.search(rest)
+    return rest[: opened.start()] if opened else rest
+
+
+def _indent(line: str) -> int:
+    """Columns of blanks before a line's text."""
+    spread = line.expandtabs()
+    return len(spread) - len(spread.lstrip())
+
+
+def _deepest_fence(text: str) -> int:
+    """Columns by which a fence may be indented: one that is deeper inside of ``class Net`` is part of the program."""
+    nets = [_indent(match.group()) for match in _NET.finditer(text)]
+    return max(nets) + _DEEPER if nets else 8
+
+
 def _closed_blocks(text: str) -> list[str]:
-    """Contents of all fenced blocks that are closed by a fence of the same kind, as long or longer."""
+    """Contents of all fenced blocks that are closed by a fence of the same kind, as long or longer.
+
+    One that is indented deeper belongs to the block: to a docstring with an example, say.
+    """
     blocks: list[str] = []
     opening = ""
-    start = position = 0
+    start = position = deepest = 0
+    limit = _deepest_fence(text)
     for line in text.splitlines(keepends=True):
-        fence = _FENCE.fullmatch(line.rstrip("\r\n"))
-        if fence:
+        fence, indent = _FENCE.fullmatch(line.rstrip("\r\n")), _indent(line)
+        if fence and indent <= limit:
             marks, info = fence.group(1), fence.group(2).strip()
             if not opening:
-                opening, start = marks, position + len(line)
-            elif marks.startswith(opening) and not info:
+                opening, start, deepest = marks, position + len(line), indent + _DEEPER
+            elif marks.startswith(opening) and not info and indent <= deepest:
                 blocks.append(text[start:position])
                 opening = ""
         position += len(line)
@@ -153,9 +177,10 @@ def _without_fences(text: str) -> str:
             return best
     parts: list[list[str]] = [[]]
     found = False
+    limit = _deepest_fence(text)
     for line in text.splitlines(keepends=True):
         fence = _FENCE.match(line)
-        if fence is None:
+        if fence is None or _indent(line) > limit:
             parts[-1].append(line)
             continue
         found = True

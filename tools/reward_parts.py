@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,7 +36,7 @@ class RewardConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    baseline: Literal["original"] | float = "original"
+    baseline: Literal["original"] | Annotated[float, Field(ge=0, le=1)] = "original"
     gain: Literal["improvement", "signed"] = "improvement"
     copies: bool = False
 

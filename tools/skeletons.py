@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import random
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import libcst as cst
 import libcst.matchers as m
-from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+from libcst.helpers import get_full_name_for_node
+from libcst.metadata import ByteSpanPositionProvider, CodeSpan, MetadataWrapper
 
 from ..memory.types import candidate_id
 from .extraction import extract
@@ -22,11 +23,8 @@ from .extraction import extract
 MASK = "# [MASKED LAYER]"
 """The placeholder; supplement 6.1."""
 
-_MODULE = m.Name("nn") | m.Attribute(m.Name("torch"), m.Name("nn"))
 _CLASS: m.MatchIfTrue[str] = m.MatchIfTrue(lambda name: name[:1].isupper() and not name.endswith("Loss"))
-# nn.Conv2d(…) and torch.nn.Conv2d(…); nn.init.normal_(…) and nn.CrossEntropyLoss() make no layer.
-_LAYER = m.Call(m.Attribute(_MODULE, m.Name(_CLASS)))
-_MODULE_BASE = m.Arg(m.Attribute(_MODULE, m.Name()) | m.Name(m.MatchIfTrue(lambda name: name.endswith("Module"))))
+_MODULE_NAME = m.Name(m.MatchIfTrue(lambda name: name.endswith("Module")))
 
 
 class SkeletonError(ValueError):
@@ -84,17 +82,16 @@ def mask(source: str, prompt: str = "") -> Skeleton:
     try:
         wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
         body = _init_body(wrapper.module)
-        makes = _LAYER | m.Call(m.Name(m.MatchIfTrue(_own_modules(wrapper.module).__contains__)))
+        makes = _layers(wrapper.module)
         positions = wrapper.resolve(ByteSpanPositionProvider)
-    except (cst.ParserSyntaxError, RecursionError) as error:
-        raise SkeletonError(f"the network does not parse: {type(error).__name__}") from error
+        found = [_place(statement, positions) for statement in body if m.findall(statement, makes)]
+    except (cst.ParserSyntaxError, RecursionError, KeyError) as error:
+        # A KeyError is a RecursionError too: libcst's positions end where its visitor did.
+        raise SkeletonError(f"the network cannot be parsed: {type(error).__name__}") from error
     raw = source.encode("utf-8")
     spans: list[tuple[int, int]] = []
-    for statement in body:
-        if not m.findall(statement, makes):
-            continue
-        position = positions[statement]
-        start, end = position.start, _end_of_line(raw, position.start + position.length)
+    for begin, stop in found:
+        start, end = begin, _end_of_line(raw, stop)
         if spans and not raw[spans[-1][1] : start].strip():
             start = spans.pop()[0]
         spans.append((start, end))
@@ -115,11 +112,17 @@ def fill(skeleton: Skeleton, answer: str) -> str:
     An answer without code stays as it is, and will not be valid. The text is hostile and is not parsed.
     """
     code = extract(answer)
-    if code is None or any(line.startswith("class Net") for line in code.splitlines()):
-        return code if code is not None else answer
-    indent = next(line for line in skeleton.masked.splitlines() if line.strip() == MASK).partition("#")[0]
-    layers = textwrap.indent(textwrap.dedent(code).strip("\n"), indent).lstrip()
-    return skeleton.masked.replace(MASK, layers, 1)
+    if code is None:
+        return answer
+    code = textwrap.dedent(code)
+    if any(line.startswith("class Net") for line in code.splitlines()):
+        return code
+    # What stands before the first mask is as it was, so its place is; the text may hold the placeholder before that.
+    start = skeleton.spans[0][0]
+    before, after = skeleton.masked[:start], skeleton.masked[start + len(MASK) :]
+    indent = before.rpartition("\n")[2]
+    layers = textwrap.indent(code.strip("\n"), indent if not indent.strip() else "").lstrip()
+    return before + layers + after
 
 
 def complete(skeleton: Skeleton, answer: str) -> str:
@@ -174,14 +177,57 @@ def _init_body(module: cst.Module) -> Sequence[cst.BaseStatement]:
     raise SkeletonError("there is no class Net with an __init__")
 
 
-def _own_modules(module: cst.Module) -> set[str]:
-    """Names of the file's classes that are modules, or descend from one of those before them."""
+def _place(statement: cst.BaseStatement, positions: Mapping[cst.CSTNode, CodeSpan]) -> tuple[int, int]:
+    """First byte of a statement, its decorators included, and the byte after it."""
+    span = positions[statement]
+    decorators = statement.decorators if isinstance(statement, cst.FunctionDef | cst.ClassDef) else ()
+    return min([span.start, *(positions[one].start for one in decorators)]), span.start + span.length
+
+
+def _layers(module: cst.Module) -> m.Call:
+    """What makes a layer: a call of a class of ``torch.nn``, by whatever name the file has it, or of an own module.
+
+    ``nn.init.normal_(…)`` and ``nn.CrossEntropyLoss()`` make none.
+    """
+    torch, nn, classes = _imported(module)
+    place = m.Name(m.MatchIfTrue(nn.__contains__)) | m.Attribute(
+        m.Name(m.MatchIfTrue(torch.__contains__)), m.Name("nn")
+    )
+    own = classes | _own_modules(module, place)
+    return m.Call(m.Attribute(place, m.Name(_CLASS)) | m.Name(m.MatchIfTrue(own.__contains__)))
+
+
+def _imported(module: cst.Module) -> tuple[set[str], set[str], set[str]]:
+    """The names that a file has for ``torch``, for ``torch.nn`` and for single layer classes of it."""
+    torch, nn, classes = {"torch"}, {"nn"}, set[str]()
+    for node in m.findall(module, m.Import() | m.ImportFrom()):
+        assert isinstance(node, cst.Import | cst.ImportFrom)
+        home = get_full_name_for_node(node.module) if isinstance(node, cst.ImportFrom) and node.module else None
+        for one in () if isinstance(node.names, cst.ImportStar) else node.names:
+            name, bound = one.evaluated_name, one.evaluated_alias
+            full = f"{home}.{name}" if home else name
+            if full == "torch":
+                torch.add(bound or name)
+            elif full == "torch.nn" and (bound or home):
+                nn.add(bound or name)
+            elif home == "torch.nn" and name[:1].isupper() and not name.endswith(("Loss", "Module", "Parameter")):
+                classes.add(bound or name)
+    return torch, nn, classes
+
+
+def _own_modules(module: cst.Module, nn: m.OneOf[m.Name | m.Attribute]) -> set[str]:
+    """Names of the file's classes that are modules, or descend from one of those before them.
+
+    Args:
+        nn: matches what stands for ``torch.nn``.
+    """
+    module_base = m.Arg(m.Attribute(nn, m.Name()) | _MODULE_NAME)
     names: set[str] = set()
     for node in module.body:
         if not isinstance(node, cst.ClassDef):
             continue
         bases = [base.value.value for base in node.bases if isinstance(base.value, cst.Name)]
-        if names.intersection(bases) or any(m.matches(base, _MODULE_BASE) for base in node.bases):
+        if names.intersection(bases) or any(m.matches(base, module_base) for base in node.bases):
             names.add(node.name.value)
     return names - {"Net"}
 

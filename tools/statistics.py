@@ -19,6 +19,7 @@ STABLE_CYCLES: Final = 3  # appendix D: "three consecutive cycles"
 # Our own guard: the published run gained under a point in a stretch of three before its rise began (28.06 to
 # 29.88 % over cycles 1 to 5, table 3), so the rule as it is worded would have ended it at cycle 3.
 MIN_CYCLES: Final = 6
+_EXACT: Final = 1e-9  # 0.58 of 50 are 29, and .41 - .40 is .01, whatever binary fractions make of them
 
 
 class Interval(NamedTuple):
@@ -142,7 +143,7 @@ def should_stop(
     last = history[-cycles:]
     if len(history) < max(cycles, min_cycles) or any(point.trained == 0 for point in last):
         return False
-    if last[-1].mean - last[0].mean >= delta:
+    if last[-1].mean - last[0].mean >= delta - _EXACT:
         return False
     shares = [point.above / point.trained for point in last]
     intervals = [wilson_interval(point.above, point.trained) for point in last]
@@ -160,5 +161,5 @@ def threshold_for_share(metrics: Sequence[float], share: float) -> float:
     no metrics.
     """
     ranked = sorted(metrics, reverse=True)
-    allowed = math.floor(share * len(ranked))
+    allowed = math.floor(share * len(ranked) + _EXACT)
     return math.nextafter(ranked[allowed], math.inf) if allowed < len(ranked) else 0.0

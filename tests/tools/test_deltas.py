@@ -107,6 +107,92 @@ def test_every_refusal_has_a_class_of_its_own(answer: str, error_class: str) -> 
     refused(answer, error_class)
 
 
+GOOD = block("        self.a = 1", "        self.a = 7")
+
+
+@pytest.mark.parametrize(
+    "opener",
+    [
+        "<<<<<<< SEARCH net.py", "<<<<<<< SEARCH:", "<<<<<<< search", " <<<<<<< SEARCH", "<<<<<<<  SEARCH",
+        "<<<< SEARCH", "<<<<<<< ORIGINAL", "**<<<<<<< SEARCH**", "\u200b<<<<<<< SEARCH",
+    ],
+)  # fmt: skip
+def test_an_answer_is_not_applied_in_part(opener: str) -> None:
+    second = block("        self.b = 2", "        self.b = 8").replace("<<<<<<< SEARCH", opener)
+    refused(GOOD + second, "BadDelta", "hunk 2")
+    refused(second + GOOD, "BadDelta", "hunk 1")
+
+
+def test_blocks_and_diffs_do_not_mix() -> None:
+    diff = "@@ -6 +6 @@\n-        self.b = 2\n+        self.b = 8\n"
+    refused(f"{GOOD}```diff\n{diff}```\n", "BadDelta", "do not mix")
+    refused(f"```diff\n{diff}```\n{GOOD.replace('<<<<<<< SEARCH', '<<<<<<< OLD')}", "BadDelta")
+
+
+def test_a_header_of_a_diff_may_lack_its_blanks() -> None:
+    first = "@@-5,1 +5,1@@\n-        self.a = 1\n+        self.a = 7\n"
+    second = "@@ -9 +9 @@\n-        return x\n+        return 2\n"
+    assert changed(PARENT, first + second) == PARENT.replace("a = 1", "a = 7").replace("return x", "return 2")
+
+
+FENCED = """class Net:
+    \"\"\"A network.
+
+    ```python
+    Net()(x)
+    ```
+    \"\"\"
+    w = 8
+"""
+
+
+def test_a_fence_in_a_docstring_is_context_and_ends_no_hunk() -> None:
+    new = FENCED.replace("A network", "One").replace("Net()(x)", "Net()(y)").replace("w = 8", "w = 9")
+    diff = "\n".join(difflib.unified_diff(FENCED.splitlines(), new.splitlines(), lineterm="", n=3))
+    assert changed(FENCED, f"```diff\n{diff}\n```") == new
+
+
+@pytest.mark.parametrize("before", ["one = 1\n", ""])
+def test_lines_that_look_like_file_names_are_lines_of_a_hunk(before: str) -> None:
+    parent = f"{before}-- widths\nx = 2\nw = 8\n"
+    new = parent.replace("-- widths", "++ widths").replace("w = 8", "w = 16").replace("one", "two")
+    diff = "\n".join(difflib.unified_diff(parent.splitlines(), new.splitlines(), "a", "b", lineterm="", n=3))
+    assert changed(parent, diff) == new
+
+
+def test_two_files_in_one_diff_are_two_hunks() -> None:
+    first = "--- a/net.py\n+++ b/net.py\n@@ -5 +5 @@\n-        self.a = 1\n+        self.a = 7\n\n"
+    second = "--- a/net.py\n+++ b/net.py\n@@ -9 +9 @@\n-        return x\n+        return 2\n"
+    assert changed(PARENT, first + second) == PARENT.replace("a = 1", "a = 7").replace("return x", "return 2")
+
+
+def test_a_fence_does_not_get_into_the_file() -> None:
+    refused(block("        return x", "        return 2\n```"), "BadDelta", "code fence")
+    refused(block("        return x", "```python\n        return 2\n```"), "BadDelta", "code fence")
+    inside = FENCED.replace("    ```", "```")
+    assert changed(inside, block('```\n    """', '```\n    More.\n    """')) == inside.replace(
+        '```\n    """', '```\n    More.\n    """'
+    )
+
+
+def test_empty_lines_at_the_end_of_a_hunk_are_trimmed_and_marked_ones_count() -> None:
+    parent = "def f():\n    return 1\n\ndef g():\n    return 1\nx = 2\n"
+    assert changed(parent, "```diff\n@@ @@\n-    return 1\n+    return 2\n \n\n```") == parent.replace("1", "2", 1)
+    with pytest.raises(DeltaError, match="not in the file"):
+        changed("a\nb\n", "@@ @@\n a\n+c\n \n ")
+
+
+def test_many_empty_lines_take_linear_time() -> None:
+    started = time.process_time()
+    assert changed("x\n", "@@ @@\n-x\n+y\n" + "\n" * 60_000) == "y\n"
+    assert time.process_time() - started < 2  # a second of CPU is thirty times what it takes
+
+
+def test_what_stands_in_unfinished_reasoning_is_no_answer() -> None:
+    refused(f"<think>Maybe\n{GOOD}no, that is bad. Let me", "NoDelta")
+    assert changed(PARENT, f"{GOOD}<think>was that right? {GOOD}") == PARENT.replace("a = 1", "a = 7")
+
+
 def test_line_ends_of_the_answer_do_not_matter() -> None:
     assert changed(PARENT, block("        return x", "        return 1").replace("\n", "\r\n")) == PARENT.replace(
         "return x", "return 1"

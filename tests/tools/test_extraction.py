@@ -54,6 +54,13 @@ def test_answer_after_the_reasoning_comes_first() -> None:
     assert extract(f"<think>\n```python\n{draft}```\n</think>\nThat is all.") == draft
 
 
+def test_a_fence_in_a_docstring_does_not_end_the_block() -> None:
+    documented = PROGRAM + '\n\nclass Doc:\n    """Use:\n\n    ```python\n    Net()(x)\n    ```\n    """\n'
+    assert extract(f"```python\n{documented}```\n") == documented
+    assert clean(f"```python\n{documented}```\n").source.strip() == documented.strip()
+    assert extract(f"1. Here:\n\n   ```python\n{PROGRAM}   ```\n") == PROGRAM
+
+
 def test_bare_program_and_no_program() -> None:
     assert extract(PROGRAM) == PROGRAM
     assert extract("") is None

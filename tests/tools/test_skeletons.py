@@ -89,7 +89,7 @@ def test_programs_of_the_corpus_come_back_to_the_byte() -> None:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        ("class Net(:\n", "parse"),
+        ("class Net(:\n", "parsed"),
         ("x = 1\n", "no class Net"),
         ("class Net:\n    def forward(self): pass\n", "no class Net"),
         ("class Net:\n    def __init__(self): pass\n", "one line"),
@@ -100,6 +100,58 @@ def test_refuses_what_has_no_layers(source: str, why: str) -> None:
     with pytest.raises(SkeletonError, match=why):
         mask(source)
     assert mask_all([("", source)]) == []
+
+
+@pytest.mark.parametrize(
+    ("imports", "layer"),
+    [
+        ("from torch.nn import Linear", "Linear(1, 2)"),
+        ("from torch.nn import Linear as L", "L(1, 2)"),
+        ("import torch.nn as N", "N.Linear(1, 2)"),
+        ("from torch import nn as layers", "layers.Linear(1, 2)"),
+        ("import torch as T", "T.nn.Linear(1, 2)"),
+        ("import torch.nn", "torch.nn.Linear(1, 2)"),
+        ("import torch.nn as N\n\n\nclass Mine(N.Module):\n    pass", "Mine()"),
+    ],
+)
+def test_layers_are_masked_by_whatever_name_the_file_has_for_them(imports: str, layer: str) -> None:
+    source = f"{imports}\n\n\nclass Net:\n    def __init__(self):\n        self.n = 1\n        self.a = {layer}\n"
+    skeleton = mask(source)
+    assert skeleton.layers == (f"self.a = {layer}",)
+    assert restored(skeleton) == source
+
+
+def test_losses_and_functions_of_torch_are_no_layers() -> None:
+    head = "from torch.nn import CrossEntropyLoss, Linear, Parameter\n\n\nclass Net:\n    def __init__(self):\n"
+    lines = "        self.a = Linear(1, 2)\n        self.loss = CrossEntropyLoss()\n        self.p = Parameter(w)\n"
+    assert mask(head + lines).layers == ("self.a = Linear(1, 2)",)
+
+
+def test_a_decorator_is_masked_with_its_function() -> None:
+    source = (
+        "import torch.nn as nn\n\n\nclass Net:\n    def __init__(self):\n        x = 1\n        @cache\n"
+        "        def conv(i):\n            return nn.Conv2d(i, 1, 3)\n        y = 2\n"
+    )
+    skeleton = mask(source)
+    assert skeleton.masked.endswith(f"        x = 1\n        {MASK}\n        y = 2\n")
+    assert restored(skeleton) == source
+
+
+@pytest.mark.parametrize("deep", ["y = " + " + ".join(["x"] * 900), "y = x" + ".m()" * 700])
+def test_what_is_nested_too_deep_is_refused_and_left_out(deep: str) -> None:
+    source = PAPER.replace("        c = 8\n", f"        c = 8\n        {deep}\n")
+    with pytest.raises(SkeletonError, match="cannot be parsed"):
+        mask(source)
+    assert mask_all([("", source), ("", PAPER)]) == [mask(PAPER)]
+
+
+def test_fill_finds_the_mask_and_the_network_where_they_are() -> None:
+    talking = '"""Like # [MASKED LAYER]."""\n' + PAPER
+    filled = fill(mask(talking), "```python\nself.conv1 = nn.Identity()\n```")
+    assert filled.startswith('"""Like # [MASKED LAYER]."""\n')
+    assert "        c = 8\n        self.conv1 = nn.Identity()\n" in filled
+    listed = "1. Here:\n\n   ```python\n" + "".join(f"   {line}" for line in PAPER.splitlines(True)) + "   ```\n"
+    assert fill(mask(PAPER), listed).split() == PAPER.split()
 
 
 def test_repeats_are_masked_once_and_only_as_many_as_wanted() -> None:
