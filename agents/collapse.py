@@ -18,7 +18,7 @@ class CycleHealth:
 
     Attributes:
         valid: share valid as the model wrote it.
-        distance: mean Jaccard distance of the texts; ``None`` for fewer than two.
+        distance: mean Jaccard distance of the texts that were written whole; ``None`` for fewer than two.
     """
 
     valid: float
@@ -32,7 +32,8 @@ def cycle_health(records: Records, run: str, cycle: int) -> CycleHealth | None:
         return None
     texts = records.get_candidates(g.raw_candidate_id for g in answered if g.raw_candidate_id)
     valid = sum(g.valid_by == "generation" for g in answered) / len(answered)
-    sources = [texts[g.raw_candidate_id].source for g in answered if g.raw_candidate_id]
+    # Answers that change a network are near it and each other because that was asked for.
+    sources = [texts[g.raw_candidate_id].source for g in answered if g.raw_candidate_id and g.parent is None]
     return CycleHealth(valid, mean_distance(sources))
 
 

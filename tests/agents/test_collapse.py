@@ -72,6 +72,16 @@ def test_a_cycle_is_compared_with_the_first(
     assert (reason is None) if words is None else (reason is not None and words in reason)
 
 
+def test_answers_that_change_one_network_are_no_collapse(records: Records) -> None:
+    write(records, 1, VARIED, valid=8)
+    write(records, 2, [VARIED[0] + f"x = {n}\n" for n in range(8)], valid=8)
+    guard = CollapseGuard(valid=0.5, distance=0.7)
+    assert "mean distance" in str(guard.collapsed(records, "c", 2))
+    parent = records.add_candidate(Candidate(source=VARIED[0]))
+    records.update_generations([g.model_copy(update={"parent": parent}) for g in records.generations("c", 2)])
+    assert guard.collapsed(records, "c", 2) is None
+
+
 def test_a_cycle_without_answers_has_no_health(records: Records) -> None:
     write(records, 1, [], 0)
     assert cycle_health(records, "c", 1) is None
