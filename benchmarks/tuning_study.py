@@ -115,7 +115,8 @@ def measured(bench: Bench, pairs: Sequence[TuningPair], name: str, seed: int) ->
     config, temperature = SETTINGS[name]
     started, folder = time.perf_counter(), None
     if config is not None:
-        folder = WORK / f"adapter-{derive_seed(seed, config.model_dump_json())}"
+        learned = [pair.model_dump_json() for pair in pairs]  # another machine may admit others
+        folder = WORK / f"adapter-{derive_seed(seed, config.model_dump_json(), *learned)}"
         if not (folder / "tune.json").is_file():
             shutil.rmtree(folder, ignore_errors=True)
             tune(NANO_FOLDER, pairs, replayed(), folder, config=config, seed=derive_seed(seed, "tune"))
