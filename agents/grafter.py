@@ -129,7 +129,9 @@ class Grafter:
 
     def _parents(self, run: str, cycle: int) -> list[Parent]:
         """The best networks that this run trained before the cycle, best first."""
-        earlier = [g for g in self.records.generations(run) if g.cycle < cycle and g.novel and g.candidate_id]
+        left = {one.candidate_id for one in self.records.predictions(run) if not one.kept}
+        novel = (g for g in self.records.generations(run) if g.cycle < cycle and g.novel)
+        earlier = [g for g in novel if g.candidate_id not in left]
         ids = list(dict.fromkeys(g.candidate_id for g in earlier if g.candidate_id))
         trials = self.records.get_trials(ids, self.request.task.id, self.protocol_hash)
         scored = [(t.metric, key) for key, t in trials.items() if t.state == "complete" and t.metric is not None]

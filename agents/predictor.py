@@ -53,11 +53,12 @@ class PredictorAgent:
         from ..tools.prediction.examples import asked_examples, known_examples
         from ..tools.prediction.model import PredictionError, Predictor
 
-        own = {one.candidate_id for one in self.records.admissions(run)}
+        own = self.records.admissions(run)
         begun = self.records.get_campaign(run).created
         # Not of what others train meanwhile: neither what it learns nor what it ranks may depend on that.
-        known = known_examples(self.records, self.task, self.protocol, before=begun, also=own - set(ids))
-        settled = own | {one.key for one in known}
+        trained = {one.candidate_id for one in own if one.metric is not None}
+        known = known_examples(self.records, self.task, self.protocol, before=begun, also=trained)
+        settled = {one.candidate_id for one in own} | {one.key for one in known}
         ids = [key for key in ids if key not in settled]
         if not ids or len(known) < self.least:
             return []

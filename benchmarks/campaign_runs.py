@@ -117,5 +117,7 @@ def keep_records(database: Path, target: Path) -> None:
             for table, column in (("adapters", "path"), ("cycles", "adapter")):
                 cut = f"UPDATE {table} SET {column} = substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
                 copied.execute(cut, (len(place) + 1, len(place), place))
+        with closing(sqlite3.connect(copy)) as copied:
+            copied.execute("VACUUM")  # else the old paths stay in the file's free space
         with copy.open("rb") as plain, lzma.open(target, "wb", preset=9) as packed:
             shutil.copyfileobj(plain, packed)

@@ -89,13 +89,15 @@ class TrialRecords(Store):
         """Complete trials of a task under one protocol, best metric first: only these compare.
 
         Args:
-            campaign_id: only those that this campaign may know: ended before it began, or decided on by itself. What
+            campaign_id: only those that this campaign may know: ended before it began, or trained by itself. What
                 others do meanwhile on the same records is not among them, so a seed gives the same campaign.
         """
         same = (t.trials.c.task_id == task_id) & (t.trials.c.protocol_hash == protocol_hash)
         if campaign_id is not None:
             begun = select(t.campaigns.c.created).where(t.campaigns.c.id == campaign_id).scalar_subquery()
-            own = select(t.admissions.c.candidate_id).where(t.admissions.c.campaign_id == campaign_id)
+            # What it decided on without training it may have been trained by another one since.
+            trained = (t.admissions.c.campaign_id == campaign_id) & t.admissions.c.metric.is_not(None)
+            own = select(t.admissions.c.candidate_id).where(trained)
             same &= (t.trials.c.updated < begun) | t.trials.c.candidate_id.in_(own)
         query = (
             select(*_FIELDS)

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 from netwright.graphs.config import load_config
 from netwright.memory.records import Records
-from netwright.memory.rows import Campaign, Cycle
+from netwright.memory.rows import Adapter, Campaign, Cycle
 from netwright.tools.protocols import protocol
 from netwright.tools.report.paper_series import CyclePoint, Series, Value
 from netwright.tools.tasks import task
@@ -92,7 +92,10 @@ def test_published_records_name_no_folder_of_this_machine(
         records.create_campaign(Campaign(id="c", task_id=task_.id, protocol_hash=chosen.hash))
         records.put_cycle(Cycle(campaign_id="c", n=1))
         records.put_cycle(Cycle(campaign_id="c", n=2, adapter=str(adapter)))
+        records.put_adapter(Adapter(campaign_id="c", cycle=1, path=str(adapter)))
     sys.modules["campaign_runs"].keep_records(netwright_home / "records.db", tmp_path / "records.db.xz")
     (tmp_path / "records.db").write_bytes(lzma.decompress((tmp_path / "records.db.xz").read_bytes()))
     with Records(f"sqlite:///{tmp_path / 'records.db'}") as records:
         assert [one.adapter for one in records.cycles("c")] == [None, "campaigns/c/adapters/cycle-001"]
+        assert [one.path for one in records.adapters("c")] == ["campaigns/c/adapters/cycle-001"]
+    assert str(netwright_home).encode() not in (tmp_path / "records.db").read_bytes()

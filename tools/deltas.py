@@ -103,9 +103,10 @@ def apply(parent: str, hunks: tuple[Hunk, ...]) -> str:
     """
     lines = _lines(parent)
     for hunk in hunks:
-        fence = next((line for line in hunk.new if _FENCE.fullmatch(line) and line not in lines), None)
-        if fence is not None:
-            raise DeltaError("BadDelta", f"hunk {hunk.number} holds the code fence '{fence}': leave it out")
+        for line in hunk.new:
+            if (_FENCE.fullmatch(line) or _EDGE.match(line)) and line not in lines:
+                what = "code fence" if _FENCE.fullmatch(line) else "edge of a block"
+                raise DeltaError("BadDelta", f"hunk {hunk.number} holds the {what} '{line[:_SHOWN]}': leave it out")
     placed = sorted((_place(lines, hunk), hunk.number, hunk) for hunk in hunks)
     for (at, number, hunk), (after, second, _) in pairwise(placed):
         if at + len(hunk.old) > after:

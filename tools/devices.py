@@ -17,7 +17,7 @@ TRAINING_MEMORY_MB = 4096
 """MiB of main memory of one trial."""
 GPU_MEMORY_MB = 2048
 """MiB of GPU memory that one candidate is counted with: CUDA's own context takes about 500 of them."""
-_QUERY = ("--query-gpu=index,memory.free", "--format=csv,noheader,nounits")
+_QUERY = ("--query-gpu=index,memory.free,memory.total", "--format=csv,noheader,nounits")
 _NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
 
 
@@ -51,33 +51,40 @@ def find_devices(
     Args:
         wanted: ``auto`` takes GPUs where there are any.
         memory_mb: MiB of GPU memory of one candidate.
-        taken: index of a GPU -> share of its memory that something will take which has not started yet.
+        taken: index of a GPU -> share of all its memory that a server takes, or will take when it has started.
 
     Raises:
         DeviceMissing: ``cuda`` is wanted, and there is no GPU with that much free memory.
     """
     if wanted == "cpu":
         return [CPU]
-    free = [(index, int(mb * (1 - (taken or {}).get(index, 0.0)))) for index, mb in _free_memory()]
+    # Of memory that the server holds already, nothing is subtracted twice.
+    free = [(index, min(mb, round(total * (1 - (taken or {}).get(index, 0.0))))) for index, mb, total in _memory()]
     gpus = [Device(f"cuda:{index}", free_mb // memory_mb) for index, free_mb in free if free_mb >= memory_mb]
     if gpus:
         return gpus
     if wanted == "cuda":
-        found = ", ".join(f"GPU {index} with {free_mb} MiB free" for index, free_mb in free) or "no GPU (nvidia-smi)"
+        found = (
+            ", ".join(f"GPU {index} with {free_mb} MiB to spare" for index, free_mb in free) or "no GPU (nvidia-smi)"
+        )
         raise DeviceMissing(f"training on a GPU needs one with {memory_mb} MiB of free memory; found {found}")
     return [CPU]
 
 
-def _free_memory() -> list[tuple[int, int]]:
-    """(index, free MiB) of each NVIDIA GPU; empty without its program or driver."""
+def _memory() -> list[tuple[int, int, int]]:
+    """(index, free MiB, all MiB) of each NVIDIA GPU; empty without its program or driver."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
     asked = subprocess.run([program, *_QUERY], capture_output=True, text=True, timeout=30, check=False)
     if asked.returncode != 0:
         return []
-    pairs = [line.split(",") for line in asked.stdout.splitlines() if line.strip()]
-    return [(int(index), int(free)) for index, free in pairs if free.strip().isdigit()]
+    rows = [line.split(",") for line in asked.stdout.splitlines() if line.strip()]
+    return [
+        (int(index), int(free), int(total))
+        for index, free, total in rows
+        if free.strip().isdigit() and total.strip().isdigit()
+    ]
 
 
 def release_gpu_memory() -> None:

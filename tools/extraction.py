@@ -17,9 +17,11 @@ MAX_ANSWER_CHARS = 256 * 1024
 
 _FENCE = re.compile(r"[ \t]{0,8}(`{3,}|~{3,})([^\n`]*)")
 _DEEPER = 3  # columns, as in CommonMark
+_ANY = 64  # eight tabs: as deep as _FENCE goes
 _NET = re.compile(r"^[ \t]*class[ \t]+Net\b", re.MULTILINE)
 _CODE_LINE = re.compile(r"^[ \t]*(?:import|from|class|def|async def|@)\b|^[ \t]*@\w", re.MULTILINE)
 _INFO_WORD = re.compile(r"(?:python3?|py3?|Python|code|text|txt|plaintext)?[ \t]*")
+_THINK_BEGINS = re.compile(r"^[ \t]*<think(?:ing)?>", re.IGNORECASE | re.MULTILINE)
 _THINK_OPEN = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
 _THINK_CLOSE = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 
@@ -101,7 +103,7 @@ def end_of_thinking(text: str) -> int:
 def answered(text: str) -> str:
     """The part of an answer that is none of its reasoning, be that closed or cut off."""
     rest = text[end_of_thinking(text) :]
-    opened = _THINK_OPEN.search(rest)
+    opened = _THINK_BEGINS.search(rest)
     return rest[: opened.start()] if opened else rest
 
 
@@ -114,25 +116,38 @@ def _indent(line: str) -> int:
 def _deepest_fence(text: str) -> int:
     """Columns by which a fence may be indented: one that is deeper inside of ``class Net`` is part of the program."""
     nets = [_indent(match.group()) for match in _NET.finditer(text)]
-    return max(nets) + _DEEPER if nets else 8
+    return max(nets) + _DEEPER if nets else _ANY
 
 
 def _closed_blocks(text: str) -> list[str]:
-    """Contents of all fenced blocks that are closed by a fence of the same kind, as long or longer.
+    """Contents of all fenced blocks that are closed.
 
-    One that is indented deeper belongs to the block: to a docstring with an example, say.
+    A fence that is indented deeper than the network, or than the one that it would close, belongs to the program: to
+    a docstring with an example, say. Models indent outer fences too; where reading them so would lose the network,
+    any fence counts.
+    """
+    blocks = _fenced(text, _deepest_fence(text), _DEEPER)
+    if not _NET.search(text) or any(_NET.search(block) for block in blocks):
+        return blocks
+    return [block for block in _fenced(text, _ANY, _ANY) if _NET.search(block)] or blocks
+
+
+def _fenced(text: str, deepest: int, deeper: int) -> list[str]:
+    """Contents of blocks that are closed by a fence of the same kind, as long or longer.
+
+    Args:
+        deepest: columns by which a fence may be indented. deeper: how many more than its opening a closing one may.
     """
     blocks: list[str] = []
     opening = ""
-    start = position = deepest = 0
-    limit = _deepest_fence(text)
+    start = position = limit = 0
     for line in text.splitlines(keepends=True):
         fence, indent = _FENCE.fullmatch(line.rstrip("\r\n")), _indent(line)
-        if fence and indent <= limit:
+        if fence and indent <= deepest:
             marks, info = fence.group(1), fence.group(2).strip()
             if not opening:
-                opening, start, deepest = marks, position + len(line), indent + _DEEPER
-            elif marks.startswith(opening) and not info and indent <= deepest:
+                opening, start, limit = marks, position + len(line), indent + deeper
+            elif marks.startswith(opening) and not info and indent <= limit:
                 blocks.append(text[start:position])
                 opening = ""
         position += len(line)

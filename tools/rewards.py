@@ -107,9 +107,6 @@ class Rewarder:
         if not verdict.ok:
             return verdict, None, cached
         known = find_result(self.records, source, self.task, self.protocol)
-        if known is not None and known.state == "pruned":
-            # A campaign with rungs stopped it among others; a reward asks what this one reaches by itself.
-            return verdict, self.evaluator.train(source, self.task, self.protocol), False
         if known is not None:
             return verdict, known, cached
         return verdict, train_once(self.evaluator, self.records, source, self.task, self.protocol).trial, False

@@ -9,7 +9,7 @@ import pytest
 from netwright.agents.collapse import CollapseGuard, cycle_health
 from netwright.agents.learner import Learner
 from netwright.agents.models import ModelConfig
-from netwright.agents.models.factory import open_chat_model
+from netwright.agents.models.factory import ChatModelHandle, open_chat_model
 from netwright.memory.adapters import AdapterStore
 from netwright.memory.corpus import Corpus
 from netwright.memory.records import Records
@@ -88,7 +88,11 @@ def test_a_cycle_without_answers_has_no_health(records: Records) -> None:
     assert GUARD.collapsed(records, "c", 2) is None
 
 
-def test_a_collapsed_adapter_is_taken_back_once_and_the_next_goes_on_from_the_one_before(records: Records) -> None:
+def test_a_collapsed_adapter_is_taken_back_once_and_the_next_goes_on_from_the_one_before(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_room: list[int] = []
+    monkeypatch.setattr(ChatModelHandle, "make_room", lambda handle: made_room.append(len(records.adapters("c"))))
     store = AdapterStore(records, "c")
     config = TuneConfig(steps=1, batch=2, replay=1)
     model = open_chat_model(ModelConfig())
@@ -113,3 +117,4 @@ def test_a_collapsed_adapter_is_taken_back_once_and_the_next_goes_on_from_the_on
     assert "valid rate" in third.metrics["collapse"]
     assert [(a.cycle, a.state) for a in records.adapters("c")] == [(1, "active"), (2, "rolled_back"), (3, "active")]
     assert learner.tune("c", 3) == third
+    assert made_room == [0, 1, 2], "a server makes room before each tune"

@@ -12,7 +12,7 @@ from netwright.agents.retriever import Retriever
 from netwright.memory.block_store import BlockStore
 from netwright.memory.block_types import Block, BlockCheck
 from netwright.memory.records import Records
-from netwright.memory.rows import Campaign, Cycle, Generation
+from netwright.memory.rows import Campaign, Cycle, Generation, Prediction
 from netwright.memory.types import Candidate, Protocol, Request, Trial
 from netwright.sandbox import Sandbox
 from netwright.tools.blocks.library import BlockLibrary
@@ -119,6 +119,19 @@ def test_a_graft_stands_beside_what_was_passed_over(
         found = records.get_candidate(one.exemplars[0])
         assert found is not None
         assert found.source == NETWORK
+
+
+def test_what_was_passed_over_is_no_parent(records: Records, library: BlockLibrary, digits_sandbox: Sandbox) -> None:
+    """It may have been trained by another campaign on the same records."""
+    library.store.put_blocks([SOUND])
+    (slot,) = records.generations("c", 1)
+    assert slot.candidate_id is not None
+    told = {"metric": 0.1, "low": 0.0, "high": 0.2, "place": 2, "among": 2, "kept": False, "learned_from": 50}
+    records.put_predictions(
+        [Prediction(campaign_id="c", cycle=1, candidate_id=slot.candidate_id, predictor="p", **told)]  # type: ignore[arg-type]
+    )
+    assert grafter(records, library, digits_sandbox).write_batch("c", 2, range(1)) == 0
+    assert records.generations("c", 2) == []
 
 
 def test_only_the_packages_asked_for_are_grafted(

@@ -39,6 +39,11 @@ def train(records: Records, source: str, metric: float) -> str:
     return key
 
 
+def train_known(records: Records, sources: list[str], key: str, metric: float) -> float:
+    train(records, next(source for source in sources if candidate_id(source) == key), metric)
+    return metric
+
+
 def begin(records: Records, name: str) -> None:
     records.create_campaign(Campaign(id=name, task_id=TASK.id, protocol_hash=PROTOCOL.hash))
     records.put_cycle(Cycle(campaign_id=name, n=1, threshold=0.5))
@@ -124,6 +129,20 @@ def test_others_that_train_meanwhile_change_nothing(
     records.put_admission(Admission(campaign_id="c", cycle=1, candidate_id=own, admitted=True, metric=0.5))
     grown = agent(records)._predictions("c", 2, ids)
     assert {one.learned_from for one in grown} == {51}
+
+
+def test_what_others_make_of_the_passed_over_changes_nothing(decided: Records, sources: list[str]) -> None:
+    told = {one.candidate_id: one.kept for one in decided.predictions("c")}
+    for key, kept in told.items():
+        metric = train_known(decided, sources, key, 0.5) if kept else None
+        decided.put_admission(Admission(campaign_id="c", cycle=1, candidate_id=key, admitted=False, metric=metric))
+    later = [decided.add_candidate(Candidate(source=f"{source}\nlater = 1\n")) for source in sources[50:60]]
+    before = agent(decided)._predictions("c", 2, later)
+    assert {one.learned_from for one in before} == {56}
+    train_known(decided, sources, next(key for key, kept in told.items() if not kept), 0.999)
+    assert agent(decided)._predictions("c", 2, later) == before
+    again = next(key for key, kept in told.items() if kept)
+    assert agent(decided)._predictions("c", 2, [again, *later]) == before, "what is written again is still learned from"
 
 
 def test_with_too_little_on_record_everything_is_trained(records: Records, sources: list[str]) -> None:

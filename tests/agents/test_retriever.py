@@ -101,11 +101,14 @@ class TestExemplars:
         before = add(records, program(1), 0.3)
         records.create_campaign(Campaign(id="c", task_id=TASK.id, protocol_hash=PROTOCOL.hash))
         records.put_cycle(Cycle(campaign_id="c", n=1))
-        own, other = add(records, program(2), 0.4), add(records, program(3), 0.9)
+        own, other, left = (add(records, program(n), metric) for n, metric in ((2, 0.4), (3, 0.9), (4, 0.95)))
+        records.put_admission(
+            Admission(campaign_id="c", cycle=1, candidate_id=left, admitted=False, reasons=("passed",))
+        )
         records.put_admission(Admission(campaign_id="c", cycle=1, candidate_id=own, admitted=False, metric=0.4))
         shown = retriever(records, run="c").exemplars(random.Random(0))
         assert [one.candidate_id for one in shown] == [own, before]
-        assert other in {one.candidate_id for one in retriever(records).exemplars(random.Random(0))}
+        assert {other, left} < {one.candidate_id for one in retriever(records).exemplars(random.Random(0))}
         parents = {retriever(records, run="c").parent(random.Random(seed)) for seed in range(20)}
         assert {one.candidate_id for one in parents if one} == {own, before}
 

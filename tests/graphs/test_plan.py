@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from netwright.graphs.config import CONFIGS, ConfigError, load_config
+from netwright.graphs.opening import _devices
 from netwright.graphs.plan import plan_campaign
 from netwright.interfaces.cli.planning import print_plan
+from netwright.tools.devices import Device
 
 
 def test_the_papers_configuration_is_planned_without_its_weights() -> None:
@@ -70,3 +72,14 @@ def test_an_unknown_name_tells_the_known_ones() -> None:
     assert "paper-7b" in names
     with pytest.raises(ConfigError, match="paper-7b"):
         load_config(Path("paper-8b"))
+
+
+def test_networks_train_beside_the_server_that_the_campaign_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NVIDIA's program is a script here, of one GPU with 24 GB."""
+    (tmp_path / "nvidia-smi").write_text('#!/bin/sh\nprintf "0, 24000, 24500\\n"\n')
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert _devices(load_config(Path("paper-7b"))) == [Device("cuda:0", 1)]
+    assert _devices(load_config(Path("paper-7b"), ["model.serve=null"])) == [Device("cuda:0", 11)]

@@ -123,6 +123,11 @@ def test_an_answer_is_not_applied_in_part(opener: str) -> None:
     refused(second + GOOD, "BadDelta", "hunk 1")
 
 
+@pytest.mark.parametrize("edge", [">>>>>>> REPLACE:", " >>>>>>> REPLACE", "<<<<<<< FIND", "<<<<<<< SEARCH x"])
+def test_an_edge_does_not_get_into_the_file(edge: str) -> None:
+    refused(block("        return x", f"        return 2\n{edge}\n        more"), "BadDelta", "edge of a block")
+
+
 def test_blocks_and_diffs_do_not_mix() -> None:
     diff = "@@ -6 +6 @@\n-        self.b = 2\n+        self.b = 8\n"
     refused(f"{GOOD}```diff\n{diff}```\n", "BadDelta", "do not mix")
@@ -191,6 +196,7 @@ def test_many_empty_lines_take_linear_time() -> None:
 def test_what_stands_in_unfinished_reasoning_is_no_answer() -> None:
     refused(f"<think>Maybe\n{GOOD}no, that is bad. Let me", "NoDelta")
     assert changed(PARENT, f"{GOOD}<think>was that right? {GOOD}") == PARENT.replace("a = 1", "a = 7")
+    assert changed(PARENT, f"Not in <think> tags:\n{GOOD}") == PARENT.replace("a = 1", "a = 7")
 
 
 def test_line_ends_of_the_answer_do_not_matter() -> None:

@@ -15,7 +15,8 @@ def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program ``nvidia-smi`` of two GPUs, one of them nearly full."""
     program = tmp_path / "nvidia-smi"
     program.write_text(
-        '#!/bin/sh\n[ "$1" = "--query-gpu=index,memory.free" ] || exit 2\nprintf "0, 9000\\n1, 1000\\n2, [N/A]\\n"\n'
+        '#!/bin/sh\n[ "$1" = "--query-gpu=index,memory.free,memory.total" ] || exit 2\n'
+        'printf "0, 9000, 10000\\n1, 1000, 10000\\n2, [N/A], [N/A]\\n"\n'
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -30,12 +31,16 @@ def test_a_gpu_takes_as_many_as_fit(smi: Path) -> None:
 
 def test_what_a_server_will_take_is_not_free(smi: Path) -> None:
     assert find_devices("auto", 2048, {0: 0.5}) == [Device("cuda:0", 2)]
-    assert find_devices("auto", 500, {0: 0.95}) == [Device("cuda:1", 2)]
+    assert find_devices("auto", 500, {0: 0.96}) == [Device("cuda:1", 2)]
+
+
+def test_what_a_server_holds_already_is_not_subtracted_twice(smi: Path) -> None:
+    assert find_devices("auto", 500, {1: 0.9}) == [Device("cuda:0", 18), Device("cuda:1", 2)]
 
 
 def test_without_room_it_is_the_cpu_or_an_error(smi: Path) -> None:
     assert find_devices("auto", 20_000) == [CPU]
-    with pytest.raises(DeviceMissing, match="found GPU 0 with 9000 MiB free, GPU 1 with 1000 MiB free"):
+    with pytest.raises(DeviceMissing, match="found GPU 0 with 9000 MiB to spare, GPU 1 with 1000 MiB to spare"):
         find_devices("cuda", 20_000)
 
 

@@ -61,6 +61,18 @@ def test_a_fence_in_a_docstring_does_not_end_the_block() -> None:
     assert extract(f"1. Here:\n\n   ```python\n{PROGRAM}   ```\n") == PROGRAM
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"    ```python\n{PROGRAM}    ```\n", f"\t```python\n{PROGRAM}\t```\n", f"    ```python\n{PROGRAM}```\n",
+        f"```python\n{PROGRAM}      ```\n", f"```\nx = 1\n```\n\n    ```python\n{PROGRAM}    ```\n",
+    ],
+)  # fmt: skip
+def test_outer_fences_may_be_indented(answer: str) -> None:
+    assert extract(answer) == PROGRAM
+    assert clean(answer).source.strip() == PROGRAM.strip()
+
+
 def test_bare_program_and_no_program() -> None:
     assert extract(PROGRAM) == PROGRAM
     assert extract("") is None

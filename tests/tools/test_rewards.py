@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from netwright.memory.records import Records
-from netwright.memory.types import Candidate, Trial, Verdict
+from netwright.memory.types import Trial, Verdict
 from netwright.sandbox import Sandbox, open_sandbox
 from netwright.tools.execution import Validator
 from netwright.tools.pretraining.pipeline import packaged_corpus
@@ -121,23 +120,6 @@ def test_a_number_as_baseline_needs_no_original(sandbox: Sandbox, skeleton: Skel
 def test_scoring_stops_when_asked(sandbox: Sandbox, skeleton: Skeleton) -> None:
     with Records() as records, pytest.raises(Stopped):
         rewarder(sandbox, records, stopping=lambda: True).score([(skeleton, skeleton.original)])
-
-
-def test_what_a_campaign_pruned_is_trained_for_its_reward(sandbox: Sandbox, skeleton: Skeleton, tmp_path: Path) -> None:
-    """A network that rungs stopped among others may still be what is asked for; its record stays as it is."""
-    place = {"task_id": TASK.id, "protocol_hash": PROTOCOL.hash}
-    with Records() as records:
-        whole = rewarder(sandbox, records, config=RewardConfig(copies=True)).score([(skeleton, skeleton.original)])
-    with Records(f"sqlite:///{tmp_path / 'other.db'}") as records:
-        records.add_task(TASK)
-        records.add_protocol(PROTOCOL)
-        records.add_candidate(Candidate(source=skeleton.original))
-        records.start_trial(skeleton.id, **place)
-        ended = Trial.model_validate({"candidate_id": skeleton.id, **place, "state": "pruned"})
-        records.finish_trial(ended)
-        found = rewarder(sandbox, records, config=RewardConfig(copies=True)).score([(skeleton, skeleton.original)])
-        assert (found[0].training, found[0].accuracy) == (0.2, whole[0].accuracy)
-        assert records.get_trial(skeleton.id, **place) == ended
 
 
 @pytest.mark.parametrize("baseline", [float("nan"), float("inf"), 40.0, -0.1])
