@@ -89,7 +89,7 @@ test-vllm: setup ## the embedded model served by vLLM: makes its environment whe
 test-fuzz: setup ## ten thousand hostile inputs through validate: a verdict for each, nothing left behind
 	$(PYTEST) -m fuzz -s --timeout 3600
 
-bench-ablations: setup ## the loop on digits without novelty filter, threshold or iteration, two seeds (goes on where it was; 2 to 5 h)
+bench-ablations: setup ## the loop on digits without novelty filter, threshold or iteration, two seeds (goes on where it was; 1 to 5 h)
 	$(PY) benchmarks/ablations.py
 
 bench-corpus: setup ## train a sample of the embedded model's corpus: how good is what it learned from?

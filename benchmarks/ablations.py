@@ -1,6 +1,6 @@
 """The paper's ablations on the embedded model: the full loop beside it without each of its three parts.
 
-    python benchmarks/ablations.py [--cycles 8] [--seeds 0 1]       # two to five hours for the eight campaigns
+    python benchmarks/ablations.py [--cycles 8] [--seeds 0 1]       # one to five hours for the eight campaigns
 
 Runs ``configs/digits-8.yaml`` in ``build/bench-ablations`` whole, with no novelty filter, no accuracy threshold, and no
 iteration, each for every seed (*From Memorization to Creativity*, section 4.4). Writes ``docs/results/ablations``: the
