@@ -12,20 +12,6 @@ from ..tools.understanding import Understood, understand
 from .follow_words import Words, concept, ordinals, plain
 from .plans import Aim, Known, Reading, Talk
 
-_YES = re.compile(
-    r"(?:yes|y|yep|yeah|yup|ok|okay|sure|fine|go(?: ahead| for it)?|do it|please do|approved?|agreed|correct|allow(?:ed)?"
-    r"|ja|jawohl|jo|gerne|klar|mach(?: es| das)?|oui|d'accord|vas-y|bien sur|si|claro|vale|adelante|de acuerdo|sim|va bene"
-    r"|certo|tak|da|да|はい|是|好)(?![\w-])"
-)
-_NO = re.compile(
-    r"(?:no|n|nope|nah|don'?t|do not|stop|cancel|reject(?:ed)?|skip(?: it)?|not now|nein|nee|nicht|lieber nicht|non|pas"
-    r"|nao|nie|net|нет|いいえ|不|否)(?![\w-])"
-)
-_GO_ON = re.compile(
-    r"(?:please |bitte )?(?:go on|carry on|continue[rz]?|resume|keep going|proceed|try again|retry|(?:mach )?weiter(?:machen)?"
-    r"|fortsetzen|poursuis|reprends|continua[r]?|sigue|seguir|adelante|prosegui|continuar)(?: please| bitte)?[.! ]*$"
-)
-
 _NUMBER = r"(?:#|no\. ?|nr\. ?|n° ?|number |candidate |network |net |variant |model )?#?(\d{1,4})(?!\w)"
 _NOT_COUNTED = (
     r"(?![\w%.]|\s*(?:%|percent|prozent|x\b|times|epoch|variant|candidate|version|network|param|weight|thousand|million"
@@ -47,25 +33,28 @@ _SHOW = re.compile(
     r"(?:\d{1,4}|first|second|third|fourth|fifth|last)(?: one)?(?: please)?\W*$"
 )
 _AIMS: tuple[Aim, ...] = tuple(aim for aim in get_args(Aim) if aim != "again")
-_NEW_NETWORK = re.compile(r"(?<![\w-])(?:classifiers?|networks?|nets?|models?|netz|netzwerk|reseau|red|rede|rete)(?![\w-])")
+_NEW_NETWORK = re.compile(
+    r"(?<![\w-])(?:classifiers?|networks?|nets?|models?|netz|netzwerk|reseau|red|rede|rete)(?![\w-])"
+)
+_ARTICLE = r"\s*(?:the |das |die |den |le |la |el |lo )?"
 
 
 def yes_or_no(text: str) -> bool | None:
     """What an answer to an approval decides; ``None``: neither."""
     said = plain(text).strip(" .!¡¿?\t\n")
-    for pattern, decision in ((_NO, False), (_YES, True)):
-        hit = pattern.match(said)
+    for name, decision in (("no", False), ("yes", True)):
+        hit = concept(name).match(said)
         if hit is None:
             continue
         # "yes, but smaller" says something else as well, and is no clear answer.
-        rest = _YES.sub(" ", _NO.sub(" ", said[hit.end() :]))
+        rest = concept("yes").sub(" ", concept("no").sub(" ", said[hit.end() :]))
         return None if Words(rest).left else decision
     return None
 
 
 def is_go_on(text: str) -> bool:
     """Whether a message asks to go on with what was stopped, and nothing else."""
-    return _GO_ON.match(plain(text).strip()) is not None
+    return concept("go_on").fullmatch(plain(text).strip(" .!\t\n")) is not None
 
 
 def read_follow_up(text: str, talk: Talk) -> Reading:
@@ -210,8 +199,8 @@ def _like(words: Words) -> bool:
     """Whether a network is named as what to start from: "like the second one"."""
     for hit in concept("like").finditer(words.low):
         rest = words.low[hit.end() :]
-        named = re.match(rf"\s*(?:the |das |die |den |le |la |el |lo )?(?:{_NUMBER}|it\b|that\b|this\b)", rest)
-        if named or any(re.match(r"\s*(?:the |das |die |den |le |la |el |lo )?$", rest[: m.start()]) for m in _places(rest)):
+        named = re.match(rf"{_ARTICLE}(?:{_NUMBER}|it\b|that\b|this\b)", rest)
+        if named or any(re.fullmatch(_ARTICLE, rest[: place.start()]) for place in _places(rest)):
             words.cut(*hit.span())
             return True
     return False

@@ -115,7 +115,6 @@ def _back(reading: Reading, talk: Talk, named: list[Known], common: dict[str, An
 
 def _about(reading: Reading, talk: Talk, named: list[Known], epochs: int, common: dict[str, Any]) -> Step:
     """Training, and what is answered from the records."""
-    assert reading.kind not in ("new", "vary", "back", "unclear")
     shown = {one.n: one for one in talk.shown}
     if reading.kind == "compare" and len(reading.refers) < 2:
         named = [*named[:1], *(shown[n] for n in talk.current if n in shown and (not named or n != named[0].n))]
@@ -133,7 +132,7 @@ def _about(reading: Reading, talk: Talk, named: list[Known], epochs: int, common
         length = f" for {plan.epochs} epoch{'s' if plan.epochs != 1 else ''}" if plan.epochs else ""
         refers = tuple(one.n for one in same)
         return Step(action="train", plan=plan, refers=refers, understood=f"{said}{length}", **common)
-    return Step(action=reading.kind, refers=refers, **common)
+    return Step.model_validate({"action": reading.kind, "refers": refers, **common})
 
 
 def _completed(text: str, answer: Understood, talk: Talk) -> Step:
