@@ -89,9 +89,7 @@ def repair_source(
     return _answer(run, request, records, finished)
 
 
-def _rounds(
-    run: str, repairer: RepairAgent, stopping: Callable[[], bool], progress: Callable[[str], None]
-) -> bool:
+def _rounds(run: str, repairer: RepairAgent, stopping: Callable[[], bool], progress: Callable[[str], None]) -> bool:
     """Judge and rewrite in turn until nothing is left to do; whether it came to that."""
     attempt: int | None = 0
     while attempt is not None:

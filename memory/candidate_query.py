@@ -193,7 +193,5 @@ def _tasks(records: Records, dataset: str | None, metric: str | None) -> list[st
     """Ids of the tasks on a data set, measured by a metric; there are few."""
     rows = records._rows(select(t.tasks.c.id, t.tasks.c.content))
     return [
-        row.id
-        for row in rows
-        if dataset in (None, row.content["dataset"]) and metric in (None, row.content["metric"])
+        row.id for row in rows if dataset in (None, row.content["dataset"]) and metric in (None, row.content["metric"])
     ]

@@ -136,7 +136,7 @@ class JobBoard:
             raise JobError(f"job {job_id} has no result, it is {job.state}: {job.error}")
         raise JobError(f"job {job_id} is {job.state}: ask again when it is complete")
 
-    def list(self, limit: int = 50) -> list[Job]:
+    def list(self, limit: int = 50) -> Sequence[Job]:
         """The newest jobs first."""
         return [JobFolder(path).job() for path in self._jobs()[::-1][:limit]]
 
@@ -173,10 +173,10 @@ class JobBoard:
             raise JobError(f"{job_id[:80]!r} is no id of a job: they look like {new_id()}")
         return JobFolder(self._folder / job_id)
 
-    def _jobs(self) -> list[Path]:
+    def _jobs(self) -> Sequence[Path]:
         return sorted(path for path in self._folder.iterdir() if is_id(path.name))
 
-    def _waiting(self) -> list[JobFolder]:
+    def _waiting(self) -> Sequence[JobFolder]:
         names = sorted(path.name for path in (self._folder / QUEUE).iterdir() if is_id(path.name))
         return [JobFolder(self._folder / name) for name in names]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field
 
@@ -105,7 +105,7 @@ def search_blocks(arguments: SearchBlocksArguments, context: Context) -> FoundBl
     )
 
 
-def _facts(block: Block) -> dict[str, object]:
+def _facts(block: Block) -> dict[str, Any]:
     check = block.check
     return {
         "id": block.id,

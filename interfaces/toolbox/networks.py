@@ -122,9 +122,7 @@ def predict(arguments: PredictArguments, context: Context) -> Predicted:
     verdict = shared.validator.validate(source, seen_task(task, chosen))
     told: dict[str, Any] = {"metric": None, "low": None, "high": None, "reached": None}
     if verdict.ok:
-        found = Predictor(known, arguments.seed).predict(
-            [example_of(shared.records, source, verdict, task, chosen)]
-        )[0]
+        found = Predictor(known, arguments.seed).predict([example_of(shared.records, source, verdict, task, chosen)])[0]
         stored = find_result(shared.records, source, task, chosen)
         told = {**found._asdict(), "reached": None if stored is None else stored.metric}
     return Predicted(verdict=judgement(source, verdict), learned_from=len(known), **told)

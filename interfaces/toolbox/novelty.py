@@ -173,7 +173,7 @@ def deduplicate(arguments: DeduplicateArguments, context: Context) -> Deduplicat
         Duplicate(
             key=one.key,
             duplicate_of=one.duplicate_of or "",
-            stage=one.stage,
+            stage=one.stage or "",
             similarity=round(one.similarity, 4),
             reason=shortened(one.reason, 300),
         )
