@@ -18,11 +18,13 @@ from . import (
     doctor,
     evaluate,
     known,
+    mcp,
     model,
     predicting,
     publishing,
     reinforcing,
     serving,
+    tools,
 )
 
 app = typer.Typer(
@@ -76,6 +78,8 @@ app.command(
     epilog="Examples:  netwright serve-model --prepare  |  netwright serve-model --model nano --detach"
     "  |  netwright serve-model --status --json  |  netwright serve-model --stop",
 )(serving.serve_model)
+app.add_typer(tools.app, name="tools")
+app.command("mcp", epilog=mcp.EPILOG)(mcp.mcp)
 app.command("datasets", epilog="Examples:  netwright datasets  |  netwright datasets --json")(known.datasets)
 app.command("protocols", epilog="Examples:  netwright protocols  |  netwright protocols --json")(known.protocols)
 app.command("doctor", epilog="Examples:  netwright doctor  |  netwright doctor --json")(doctor.doctor)
