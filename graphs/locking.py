@@ -13,11 +13,12 @@ class CampaignBusy(RuntimeError):
 
 
 @contextmanager
-def one_process(folder: Path, run: str) -> Iterator[None]:
+def one_process(folder: Path, run: str, what: str = "campaign") -> Iterator[None]:
     """Hold a run's lock, which dies with its holder.
 
     Args:
         folder: the run's own, where the lock file lies.
+        what: it is, for the error.
 
     Raises:
         CampaignBusy: another process holds it.
@@ -26,5 +27,5 @@ def one_process(folder: Path, run: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise CampaignBusy(f"campaign {run} is being run by another process; stop that one first") from error
+            raise CampaignBusy(f"{what} {run} is being run by another process; stop that one first") from error
         yield
