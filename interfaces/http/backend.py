@@ -53,7 +53,7 @@ class Backend:
 
     @contextmanager
     def workshop(self) -> Iterator[Workshop]:
-        """A model and a sandbox that stay open between turns, for one turn; there is one for each thread of ``chats``."""
+        """A model and a sandbox that stay open between turns, for one turn: one for each thread of ``chats``."""
         shop = self._shops.get()
         try:
             yield shop

@@ -74,14 +74,19 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {s: {"model": ErrorBody, "description": texts[s]} for s in sorted({*every, *statuses})}
 
 
-def error_response(
-    path: str, status: int, kind: str, message: str, *, headers: dict[str, str] | None = None, param: str | None = None
-) -> JSONResponse:
-    """The JSON answer of an error, in OpenAI's form where that is spoken."""
+def error_content(path: str, kind: str, message: str, param: str | None = None) -> dict[str, Any]:
+    """The body of an error, in OpenAI's form where that is spoken."""
     error: dict[str, Any] = {"type": kind, "message": message}
     if path.startswith(OPENAI):
         error |= {"param": param, "code": kind}
-    return JSONResponse({"error": error}, status_code=status, headers=headers)
+    return {"error": error}
+
+
+def error_response(
+    path: str, status: int, kind: str, message: str, *, headers: dict[str, str] | None = None, param: str | None = None
+) -> JSONResponse:
+    """The JSON answer of an error."""
+    return JSONResponse(error_content(path, kind, message, param), status_code=status, headers=headers)
 
 
 def as_http_error(error: Exception) -> HttpError | None:
@@ -105,7 +110,7 @@ def install_errors(app: FastAPI) -> None:
         path = request.url.path
         return error_response(path, error.status, error.kind, error.message, headers=headers, param=error.param)
 
-    @app.exception_handler(HTTPException)
+    @app.exception_handler(HTTPException)  # of the router, for paths and methods that there are not
     async def routing(request: Request, error: HTTPException) -> JSONResponse:
         kind = _TYPES.get(error.status_code, "error")
         headers = dict(error.headers) if error.headers else None
@@ -117,7 +122,3 @@ def install_errors(app: FastAPI) -> None:
         parts = [(".".join(map(str, e["loc"][1:])) or str(e["loc"][0]), e["msg"]) for e in error.errors()]
         message = "; ".join(f"{where}: {why}" for where, why in parts[:20])
         return error_response(request.url.path, 422, "invalid_arguments", message, param=parts[0][0] if parts else None)
-
-    @app.exception_handler(Exception)
-    async def expected(request: Request, error: Exception) -> JSONResponse:
-        raise error  # never reached: the guard answers before Starlette's outermost layer sees it

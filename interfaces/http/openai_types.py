@@ -71,7 +71,8 @@ class ChatRequest(BaseModel):
         last = self.messages[-1]
         if last.role != "user":
             raise HttpError(400, "invalid_request_error", "the last message must be the user's", param="messages")
-        others = sorted({part.type for part in last.content if part.type != "text"}) if _parts(last) else []
+        parts = last.content if isinstance(last.content, list) else []
+        others = sorted({part.type for part in parts if part.type != "text"})
         if others:
             raise HttpError(
                 400,
@@ -82,10 +83,6 @@ class ChatRequest(BaseModel):
         if not last.words().strip():
             raise HttpError(400, "invalid_request_error", "the last message is empty", param="messages")
         return last.words()
-
-
-def _parts(message: ChatMessage) -> bool:
-    return isinstance(message.content, list)
 
 
 class Usage(BaseModel):

@@ -113,11 +113,19 @@ def split(text: str) -> Iterator[str]:
         yield piece
 
 
-def comment(event: Event, done: int) -> str:
-    """Progress as a comment of the stream, which clients that do not look for it pass over."""
-    if event.kind == "cycle":
-        return f": cycle {event.cycle} ends\n\n"
-    return f": {event.stage} {done if event.kind == 'done' else 0}/{event.total}\n\n"
+class Progress:
+    """A turn's progress as comments of the stream, which clients that do not look for it pass over."""
+
+    def __init__(self) -> None:
+        self._done, self._total = 0, 1
+
+    def comment(self, event: Event) -> str:
+        """One event: the stage, and how many of its branches have ended."""
+        if event.kind == "begin":
+            self._done, self._total = 0, event.total
+        elif event.kind == "done":
+            self._done += 1
+        return f": {event.stage or event.kind} {self._done}/{self._total}\n\n"
 
 
 class Meter:
@@ -147,5 +155,6 @@ class Meter:
         return Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
 
     def _tokens(self, run: str) -> tuple[int, int]:
-        rows = [*self._records.generations(run), *self._records.repairs(run)]
-        return sum(row.tokens_in for row in rows), sum(row.tokens_out for row in rows)
+        written, repaired = self._records.generations(run), self._records.repairs(run)
+        spent_in = sum(one.tokens_in for one in written) + sum(one.tokens_in for one in repaired)
+        return spent_in, sum(one.tokens_out for one in written) + sum(one.tokens_out for one in repaired)
