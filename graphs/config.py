@@ -236,6 +236,16 @@ class ChatSettings(Settings):
     )
 
 
+class HttpSettings(Settings):
+    """The HTTP server."""
+
+    body_mb: float = Field(default=2.0, gt=0, le=1024, description="largest body of a request, in MiB")
+    body_s: float = Field(default=30.0, gt=0, description="seconds that a client may take between two pieces of it")
+    workers: int = Field(default=4, ge=1, le=256, description="calls of tools that run at once")
+    queued: int = Field(default=64, ge=0, description="calls that may wait beside them; one more is answered by 429")
+    chats: int = Field(default=2, ge=1, le=64, description="turns of conversations at once; each holds a model")
+
+
 class Config(Settings):
     """The whole tree."""
 
@@ -250,6 +260,7 @@ class Config(Settings):
     prediction: PredictionSettings = PredictionSettings()
     grpo: GrpoSettings = GrpoSettings()
     chat: ChatSettings = ChatSettings()
+    http: HttpSettings = HttpSettings()
 
 
 class ConfigError(ValueError):

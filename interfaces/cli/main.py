@@ -23,6 +23,7 @@ from . import (
     predicting,
     publishing,
     reinforcing,
+    serve,
     serving,
     tools,
 )
@@ -73,6 +74,11 @@ app.command(
     epilog="Examples:  netwright stats  |  netwright stats --dataset cifar10 --epoch 1 --out ./figures"
     "  |  netwright stats --nn-prefix alt- --json",
 )(publishing.stats)
+app.command(
+    "serve",
+    epilog="Examples:  netwright serve  |  netwright serve --port 9000 --token-file ./token --json"
+    "  |  netwright serve --host 0.0.0.0 --allow-remote --allowed-host netwright.example",
+)(serve.serve)
 app.command(
     "serve-model",
     epilog="Examples:  netwright serve-model --prepare  |  netwright serve-model --model nano --detach"
