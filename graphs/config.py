@@ -223,6 +223,19 @@ class GrpoSettings(Settings):
     training: GrpoConfig | None = Field(default=None, description="null: the model's own defaults")
 
 
+class ChatSettings(Settings):
+    """Design requests in conversation."""
+
+    candidates: int = Field(default=8, ge=1, le=256, description="networks written for a request that names no number")
+    shown: int = Field(default=5, ge=1, le=64, description="networks shown in an answer, the best")
+    train: bool = Field(default=True, description="train what a request gives, where its data set is on this machine")
+    approve_training: bool = Field(default=False, description="ask before any training, however short")
+    approve_seconds: float = Field(default=120.0, ge=0, description="ask before a training that may take longer")
+    approve_tokens: int | None = Field(
+        default=100_000, ge=0, description="ask before a hosted model may be asked for more tokens; null: never"
+    )
+
+
 class Config(Settings):
     """The whole tree."""
 
@@ -236,6 +249,7 @@ class Config(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
     prediction: PredictionSettings = PredictionSettings()
     grpo: GrpoSettings = GrpoSettings()
+    chat: ChatSettings = ChatSettings()
 
 
 class ConfigError(ValueError):

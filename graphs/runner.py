@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -26,6 +27,7 @@ from .config import Config
 from .locking import CampaignBusy, one_process
 from .opening import open_services
 from .services import SPENT, Event, Services, no_events
+from .standing import asked, beat
 
 __all__ = ["CampaignBusy", "CampaignResult", "report_campaign", "run_campaign"]
 
@@ -75,9 +77,10 @@ def run_campaign(
         stack.enter_context(one_process(folder, run))
         records.set_budget(run, config.budget.model_dump(mode="json"))
         records.update_campaign(run, state="running", stop_reason=None)
+        beat(folder)
         try:
             services = stack.enter_context(open_services(config, run, records, control=control, notify=notify))
-            with _heartbeat(run, services):
+            with _heartbeat(run, folder, services):
                 reason = _drive(run, folder, services)
         except KeyboardInterrupt:
             records.update_campaign(run, state="stopped", stop_reason="interrupted at once")
@@ -86,7 +89,7 @@ def run_campaign(
             records.update_campaign(run, state="failed", stop_reason=f"{type(error).__name__}: {error}"[:1000])
             raise
         if reason is None:  # drained: by a person, or by a budget
-            reason = control.drain_reason or "stopped"
+            reason = asked(folder, os.getpid()) or control.drain_reason or "stopped"
             state = "complete" if reason.startswith(SPENT) else "stopped"
         else:
             state = "complete"
@@ -143,20 +146,20 @@ def _prune(connection: sqlite3.Connection, run: str) -> None:
 
 
 @contextmanager
-def _heartbeat(run: str, services: Services) -> Iterator[None]:
+def _heartbeat(run: str, folder: Path, services: Services) -> Iterator[None]:
     """Count wall time while the campaign runs, and drain it when a budget is spent within a cycle."""
     session, over = uuid4().hex[:8], threading.Event()
     failures: list[Exception] = []
 
     def guarded() -> None:
         try:
-            beat()
+            count()
         except Exception as error:
             # Without its clock a campaign must not go on: its budget would never be spent.
             failures.append(error)
             services.control.request_drain(f"the clock failed: {error}")
 
-    def beat() -> None:
+    def count() -> None:
         last, number, ended = time.monotonic(), 0, False
         while not ended:
             # Looked at before the first wait too: a campaign that is resumed may have nothing left to spend.
@@ -168,6 +171,7 @@ def _heartbeat(run: str, services: Services) -> Iterator[None]:
             moment = time.monotonic()
             services.records.spend(run, key=f"wall/{session}/{number}", wall_s=moment - last)
             last, number = moment, number + 1
+            beat(folder)
 
     thread = threading.Thread(target=guarded, name="heartbeat", daemon=True)
     thread.start()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 
-from ..memory.types import Request
+from ..memory.types import Request, RequestLimits
 from .generators.headers import STYLES
 from .request_limits import RequestError, read_limits
 from .request_words import MARK
 from .tasks import known_datasets, task
 
-__all__ = ["RequestError", "parse_request", "wished_style"]
+__all__ = ["NoDataset", "RequestError", "parse_request", "wished_style"]
 
 MAX_CHARS = 10_000
 """A request is some sentences; more is a file that was given by mistake."""
@@ -71,6 +71,14 @@ _STYLE_WORDS = {
 _UNWISHED = re.compile(
     r"\b(?:no|not|without|never|avoid(?:ing)?|instead\s+of|rather\s+than)\s+(?:[\w-]+\s+){0,2}[\w-]*$"
 )
+
+
+class NoDataset(RequestError):
+    """The request names no data set, and nothing that looks like one; ``limits`` are what it says beside."""
+
+    def __init__(self, message: str, limits: RequestLimits) -> None:
+        super().__init__(message)
+        self.limits = limits
 
 
 def parse_request(text: str) -> Request:
@@ -134,7 +142,9 @@ def _dataset(low: str) -> tuple[str, str]:
     guess = _unknown_name(low)
     if guess:
         raise RequestError(f"unknown data set '{guess}'; known data sets: {known}")
-    raise RequestError(f"the request names no data set; name one of: {known}")
+    # Any task's numbers serve to read limits with: what is known of the data set is not.
+    limits = read_limits(rest, task(known_datasets()[0]))
+    raise NoDataset(f"the request names no data set; name one of: {known}", limits)
 
 
 def _unknown_name(low: str) -> str | None:

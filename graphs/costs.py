@@ -1,0 +1,74 @@
+"""What a step of a conversation costs before it is done, and whether that needs somebody's yes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..agents.models.config import PAPER_DECODING, SCRIPTED
+from ..agents.models.folders import folder_here
+from ..memory.records import Records
+from ..memory.types import Request, Task
+from ..tools.tasks import task_info
+from .asked import chosen_protocol, limits_hash
+from .chat import Approval
+from .config import Config
+
+PROMPT_TOKENS = 1_500
+"""Tokens of a designer's prompt, about."""
+FLOPS_PER_S = 3e9
+"""What small networks in PyTorch get out of one core, about; a training step takes three times the forward pass."""
+SECONDS_PER_IMAGE = 1.5e-4
+"""What an image costs beside its operations, in batches of 64."""
+
+
+def is_paid(config: Config) -> bool:
+    """Whether tokens of the model are bought: it is neither on this machine nor on a server of one's own."""
+    model = config.model
+    here = model.name == SCRIPTED or model.base_url is not None or model.serve is not None
+    return not here and folder_here(model) is None and not model.allow_download
+
+
+def spending_approval(config: Config) -> Approval | None:
+    """What must be approved before a hosted model is asked for a batch."""
+    most = config.chat.approve_tokens
+    answer = config.model.max_new_tokens or PAPER_DECODING.max_new_tokens
+    tokens = config.campaign.candidates * (1 + config.campaign.repair_tries) * (PROMPT_TOKENS + answer)
+    if most is None or tokens <= most or not is_paid(config):
+        return None
+    return Approval(
+        step="tokens",
+        why=f"{config.model.name} is asked for {config.campaign.candidates} networks and repairs of those that fail",
+        cost=f"up to about {tokens:,} tokens (chat.approve_tokens is {most:,})",
+    )
+
+
+def training_seconds(config: Config, records: Records, task: Task, ids: Sequence[str]) -> float:
+    """Seconds that networks would train side by side, from what the like of them took, else from their FLOPs."""
+    chosen, info = chosen_protocol(config, task.dataset), task_info(task.dataset)
+    images = min(chosen.train_limit or info.train_size, info.train_size)
+    verdicts = records.get_verdicts(ids, task.id, limits_hash(Request(task=task), config))
+    total = 0.0
+    for key in ids:
+        verdict = verdicts.get(key)
+        flops = (verdict.flops if verdict else None) or 1_000_000
+        total += min(chosen.time_limit_s, chosen.epochs * images * (SECONDS_PER_IMAGE + 3 * flops / FLOPS_PER_S))
+    return total / max(1, config.sandbox.workers or 2)
+
+
+def training_approval(config: Config, records: Records, task: Task, ids: Sequence[str]) -> Approval | None:
+    """What must be approved before networks are trained."""
+    seconds = training_seconds(config, records, task, ids)
+    settings = config.chat
+    if not ids or not (settings.approve_training or seconds > settings.approve_seconds):
+        return None
+    chosen = chosen_protocol(config, task.dataset)
+    epochs = f"{chosen.epochs} epoch{'s' if chosen.epochs != 1 else ''}"
+    networks = f"{len(ids)} network{'s' if len(ids) != 1 else ''}"
+    return Approval(step="train", why=f"{networks} for {epochs} on {task.dataset}", cost=f"about {spoken(seconds)}")
+
+
+def spoken(seconds: float) -> str:
+    """A duration in words, as exact as an estimate is."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

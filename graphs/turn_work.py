@@ -1,0 +1,206 @@
+"""What the nodes of the conversation's graph do: each method once per exchange, whatever stops in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TypeVar
+
+from langchain_core.runnables.config import var_child_runnable_config
+from langgraph.runtime import RunControl
+
+from ..agents.planner import plan_step
+from ..agents.plans import Known, Plan, Step, Talk
+from ..memory.records import Records
+from ..memory.rows import Generation
+from ..memory.trial_records import FINISHED
+from ..tools.datasets import on_disk
+from .asked import chosen_protocol
+from .chat import Approval
+from .config import Config
+from .costs import spending_approval, training_approval
+from .design import design_id, run_design
+from .designed import valid_generations
+from .locking import CampaignBusy
+from .opening import shop_sandbox, shop_trainer
+from .services import Event, no_events
+from .thread_file import ThreadFile
+from .turn_replies import design_reply, plain_reply
+from .turns import Reply
+from .workshop import Workshop
+
+T = TypeVar("T")
+BUSY_WAIT_S = 0.5
+"""Seconds between two looks at a request that another conversation works on."""
+
+
+class TurnWork:
+    """The work of one thread's turns.
+
+    Args:
+        file: the thread's own.
+        shop: the open model and sandbox.
+    """
+
+    def __init__(self, config: Config, records: Records, file: ThreadFile, shop: Workshop) -> None:
+        self.config = config
+        self.records = records
+        self.file = file
+        self.shop = shop
+        self.control = RunControl()
+        self._notify: Callable[[Event], None] = no_events
+        self._k = 0
+
+    def begin(self, k: int, notify: Callable[[Event], None], control: RunControl) -> None:
+        """Take up an exchange: its answer goes to ``k``."""
+        self._k, self._notify, self.control = k, notify, control
+
+    def understand(self, work: int) -> Step:
+        """Decide what is done, once."""
+        exchange = self.file.exchange(work)
+        if exchange.step is not None:
+            return exchange.step
+        self._notify(Event("begin", 0, "understand"))
+        return self.file.keep_step(work, plan_step(exchange.said, self.talk(work)))
+
+    def talk(self, work: int) -> Talk:
+        """What was said before an exchange."""
+        earlier = [one for one in self.file.exchanges() if one.k < work]
+        plans = [
+            (one.k, one.step.plan) for one in earlier if one.step and one.step.action == "design" and one.step.plan
+        ]
+        last = next((one for one in reversed(earlier) if one.k == one.work), None)
+        shown = self.file.known()
+        latest = next((one.reply.shown for one in reversed(earlier) if one.reply and one.reply.shown), ())
+        return Talk(
+            shown=tuple(shown),
+            current=tuple(one.n for one in latest),
+            plans=tuple(plans),
+            plan=plans[-1][1] if plans else None,
+            asked=last.step.asked if last and last.step else "",
+        )
+
+    def settings(self, plan: Plan) -> Config:
+        """The configuration that a plan is designed under."""
+        chat = self.config.chat
+        campaign = self.config.campaign.model_copy(
+            update={
+                "candidates": plan.candidates or chat.candidates,
+                "seed": (self.config.campaign.seed if plan.seed is None else plan.seed) + plan.draw,
+                "style": plan.styles if len(plan.styles) > 1 else plan.styles[0],
+            }
+        )
+        protocol = self.config.protocol
+        if plan.epochs is not None:
+            protocol = protocol.model_copy(update={"epochs": plan.epochs})
+        return self.config.model_copy(update={"campaign": campaign, "protocol": protocol})
+
+    def spending(self, work: int) -> Approval | None:
+        """What must be approved before the model is asked."""
+        return spending_approval(self._settings(work))
+
+    def design(self, work: int) -> bool:
+        """Write networks until a valid one is there; whether it came to its end."""
+        plan, config = self._plan(work), self._settings(work)
+        if self._trainable(plan):
+            self._notify(Event("begin", 0, "open"))
+            shop_sandbox(self.shop, config, plan.dataset)  # one sandbox for both, opened once
+        while True:
+            try:
+                return _apart(
+                    lambda: run_design(
+                        plan.request,
+                        config,
+                        self.records,
+                        control=self.control,
+                        notify=self._notify,
+                        workshop=self.shop,
+                    )
+                ).finished
+            except CampaignBusy:
+                if self.control.drain_requested:
+                    return False
+                time.sleep(BUSY_WAIT_S)
+
+    def trains(self, work: int) -> bool:
+        """Whether there is something to train that is not trained yet."""
+        return self._trainable(self._plan(work)) and bool(self._untrained(work))
+
+    def training(self, work: int) -> Approval | None:
+        """What must be approved before networks are trained."""
+        plan, config = self._plan(work), self._settings(work)
+        return training_approval(config, self.records, plan.request.task, self._untrained(work))
+
+    def train(self, work: int) -> bool:
+        """Train what is to be trained; whether it came to its end."""
+        plan, config = self._plan(work), self._settings(work)
+        trainer = shop_trainer(self.shop, config, plan.request.task, self.records)
+        left = self._untrained(work)
+        self.records.add_protocol(trainer.protocol)
+        self._notify(Event("begin", 1, "train", len(left)))
+
+        def one(key: str) -> bool:
+            ended = trainer.train_candidate(key, lambda: self.control.drain_requested) is not None
+            self._notify(Event("done", 1, "train"))
+            return ended
+
+        with ThreadPoolExecutor(max_workers=max(1, len(left))) as pool:
+            return all(list(pool.map(one, left)))
+
+    def answer(self, work: int, *, trained: bool, spent: bool) -> None:
+        """Write the reply down."""
+        self.file.keep_reply(self._k, self.reply(work, trained=trained, spent=spent))
+
+    def reply(self, work: int, *, trained: bool = True, spent: bool = True) -> Reply:
+        """What is said about an exchange as the records now are."""
+        step = self.understand(work)
+        if step.action != "design":
+            return plain_reply(step)
+        return design_reply(self, work, trained=trained, spent=spent)
+
+    def run(self, work: int) -> str:
+        """Id of an exchange's design in the records."""
+        return design_id(self._plan(work).request, self._settings(work))
+
+    def valid(self, work: int) -> list[Generation]:
+        """What met the request of an exchange, each network once, by slot."""
+        found = {g.candidate_id: g for g in reversed(valid_generations(self.records, self.run(work)))}
+        return sorted(found.values(), key=lambda g: g.slot)
+
+    def protocol_hash(self, work: int) -> str:
+        """The protocol under which an exchange's networks are trained."""
+        return chosen_protocol(self._settings(work), self._plan(work).dataset).hash
+
+    def _plan(self, work: int) -> Plan:
+        plan = self.understand(work).plan
+        assert plan is not None  # of every step that leads here
+        return plan
+
+    def _settings(self, work: int) -> Config:
+        return self.settings(self._plan(work))
+
+    def _trainable(self, plan: Plan) -> bool:
+        wanted = self.config.chat.train if plan.train is None else plan.train
+        return wanted and on_disk(plan.dataset) is not None
+
+    def _untrained(self, work: int) -> list[str]:
+        """Ids of the valid networks that have no finished trial, by slot."""
+        ids = [g.candidate_id for g in self.valid(work) if g.candidate_id]
+        task = self._plan(work).request.task
+        trials = self.records.get_trials(ids, task.id, self.protocol_hash(work))
+        return [key for key in ids if key not in trials or trials[key].state not in FINISHED]
+
+
+def _apart(work: Callable[[], T]) -> T:
+    """Run a graph of its own within a node: LangGraph would else take it for a part of the graph that runs."""
+    context = copy_context()
+    context.run(var_child_runnable_config.set, None)
+    return context.run(work)
+
+
+def known_of(n: int, generation: Generation, work: int, run: str, plan: Plan) -> Known:
+    """A network as follow-ups refer to it."""
+    assert generation.candidate_id is not None  # of a valid generation
+    return Known(n=n, candidate_id=generation.candidate_id, work=work, run=run, plan=plan)
