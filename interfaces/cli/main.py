@@ -23,6 +23,7 @@ from . import (
     publishing,
     reinforcing,
     serving,
+    web,
 )
 
 app = typer.Typer(
@@ -76,6 +77,11 @@ app.command(
     epilog="Examples:  netwright serve-model --prepare  |  netwright serve-model --model nano --detach"
     "  |  netwright serve-model --status --json  |  netwright serve-model --stop",
 )(serving.serve_model)
+app.command(
+    "web",
+    epilog="Examples:  netwright web  |  netwright web --port 8000 --set chat.approve_training=true"
+    "  |  netwright web --host 0.0.0.0 --allow-remote",
+)(web.web)
 app.command("datasets", epilog="Examples:  netwright datasets  |  netwright datasets --json")(known.datasets)
 app.command("protocols", epilog="Examples:  netwright protocols  |  netwright protocols --json")(known.protocols)
 app.command("doctor", epilog="Examples:  netwright doctor  |  netwright doctor --json")(doctor.doctor)
