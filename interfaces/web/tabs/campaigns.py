@@ -11,6 +11,7 @@ from ....tools.tasks import known_datasets
 from ...campaign_process import campaign_states, pause_campaign, resume_campaign, start_campaign, stop_campaign
 from ..settings import App
 from ..views import campaigns as view
+from ..views.fields import number, whole
 from ..views.text import plain
 from .wiring import PRIVATE, told
 
@@ -41,10 +42,9 @@ class _Campaigns:
             self.pause = gr.Button("Pause", min_width=80, elem_id="campaign-pause")
             self.resume = gr.Button("Resume", min_width=80, elem_id="campaign-resume")
             self.stop = gr.Button("Stop", variant="stop", min_width=80, elem_id="campaign-stop")
-        self.more = gr.Number(
-            None, label="Resume with a budget of so many cycles (empty: as it is)", precision=0, minimum=1,
-            elem_id="campaign-more",
-        )  # fmt: skip
+        self.more = gr.Textbox(
+            "", label="Resume with a budget of so many cycles (empty: as it is)", max_lines=1, elem_id="campaign-more"
+        )
         self.said = gr.Markdown("", elem_id="campaign-said")
         self._start()
         with gr.Row():
@@ -62,11 +62,9 @@ class _Campaigns:
                 self.identifier = gr.Textbox("", label="Id (optional)", max_lines=1, elem_id="start-id")
                 self.overnight = gr.Checkbox(False, label="overnight: supervised, ends by a budget")
             with gr.Row():
-                self.cycles = gr.Number(None, label="Cycles", precision=0, minimum=1, elem_id="start-cycles")
-                self.candidates = gr.Number(
-                    None, label="Candidates a cycle", precision=0, minimum=1, elem_id="start-candidates"
-                )
-                self.minutes = gr.Number(None, label="Minutes of running", minimum=0.1, elem_id="start-minutes")
+                self.cycles = gr.Textbox("", label="Cycles", max_lines=1, elem_id="start-cycles")
+                self.candidates = gr.Textbox("", label="Candidates a cycle", max_lines=1, elem_id="start-candidates")
+                self.minutes = gr.Textbox("", label="Minutes of running", max_lines=1, elem_id="start-minutes")
             self.pasted = gr.Code(
                 label="Configuration (YAML, optional)", language="yaml", lines=4, elem_id="start-yaml"
             )
@@ -97,19 +95,19 @@ class _Campaigns:
         page.load(self._all, self.campaign, shown, **options)
 
     def _started(
-        self, preset: str, pasted: str, dataset: str, cycles: float | None, candidates: float | None,
-        minutes: float | None, identifier: str, overnight: bool,
+        self, preset: str, pasted: str, dataset: str, cycles: str, candidates: str,
+        minutes: str, identifier: str, overnight: bool,
     ) -> list[Any]:  # fmt: skip
         wish = view.Wish(
             preset=preset,
             pasted=pasted or "",
             dataset=None if dataset == _FROM_PRESET else dataset,
-            cycles=_whole(cycles),
-            candidates=_whole(candidates),
-            minutes=minutes,
+            cycles=whole("Cycles", cycles),
+            candidates=whole("Candidates a cycle", candidates),
+            minutes=number("Minutes of running", minutes, least=0.1),
         )
         settings = view.settings(wish, self._app.config)
-        name = start_campaign(settings, identifier.strip() or None, overnight=overnight)
+        name = start_campaign(settings, view.identifier(identifier), overnight=overnight)
         return [gr.Dropdown(choices=self._ids(), value=name), f"started {plain(name)}"]
 
     def _asked(self, ask: Any, word: str) -> Any:
@@ -121,8 +119,9 @@ class _Campaigns:
 
         return asked
 
-    def _resumed(self, campaign: str | None, cycles: float | None) -> str:
-        resume_campaign(_chosen(campaign), None if cycles is None else {"cycles": int(cycles)})
+    def _resumed(self, campaign: str | None, cycles: str) -> str:
+        more = whole("Cycles", cycles)
+        resume_campaign(_chosen(campaign), None if more is None else {"cycles": more})
         return f"{plain(campaign)} goes on"
 
     def _ids(self) -> list[str]:
@@ -154,7 +153,3 @@ def _chosen(campaign: str | None) -> str:
     if not campaign:
         raise gr.Error("choose a campaign first", print_exception=False)
     return campaign
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)

@@ -13,6 +13,7 @@ from ....tools.tasks import task as task_of
 from ..settings import App, files_folder
 from ..views import explorer as view
 from ..views.drawing import architecture
+from ..views.fields import number, whole
 from ..views.figures import empty_figure, learning_curve, scatter
 from ..views.lineage import lineage_figure
 from ..views.text import facts
@@ -59,9 +60,9 @@ class _Explorer:
             self.valid = gr.Dropdown([ANY, "valid", "invalid"], value=ANY, label="Verdict", elem_id="filter-valid")
         with gr.Row():
             self.text = gr.Textbox("", label="Name or id", max_lines=1, elem_id="filter-text")
-            self.low = gr.Number(None, label="Parameters from", precision=0, minimum=0, elem_id="filter-from")
-            self.high = gr.Number(None, label="Parameters to", precision=0, minimum=0, elem_id="filter-to")
-            self.metric = gr.Number(None, label="Metric from, %", minimum=0, maximum=100, elem_id="filter-metric")
+            self.low = gr.Textbox("", label="Parameters from", max_lines=1, elem_id="filter-from")
+            self.high = gr.Textbox("", label="Parameters to", max_lines=1, elem_id="filter-to")
+            self.metric = gr.Textbox("", label="Metric from, %", max_lines=1, elem_id="filter-metric")
             self.sort = gr.Dropdown(list(SORTS), value="metric", label="Sort by", elem_id="sort")
             self.down = gr.Checkbox(True, label="largest first", elem_id="descending")
             self.look = gr.Button("Look", variant="primary", min_width=80, elem_id="look")
@@ -110,7 +111,8 @@ class _Explorer:
         shown = [self.table, self.page, self.found]
         options: dict[str, Any] = {"api_visibility": PRIVATE, "show_progress": "minimal"}
         self.look.click(told(self._first_page), filters, shown, **options)
-        self.text.submit(told(self._first_page), filters, shown, **options)
+        for field in (self.text, self.low, self.high, self.metric):
+            field.submit(told(self._first_page), filters, shown, **options)
         for box in (self.dataset, self.origin, self.campaign, self.valid, self.sort, self.down):
             box.input(told(self._first_page), filters, shown, **options)
         for button, step in ((self.before, -1), (self.after, 1)):
@@ -192,19 +194,24 @@ class _Explorer:
 
 
 def looked(
-    dataset: str, origin: str, campaign: str, valid: str, text: str,
-    low: float | None, high: float | None, metric: float | None, sort: Any, down: bool,
+    dataset: str, origin: str, campaign: str, valid: str, text: str | None,
+    low: str | None, high: str | None, metric: str | None, sort: Any, down: bool,
 ) -> Looked:  # fmt: skip
-    """The filters as the records understand them."""
+    """The filters as the records understand them.
+
+    Raises:
+        FieldError: a number is none.
+    """
+    percent = number("Metric", metric, most=100)
     return Looked(
         dataset=None if dataset == ANY else dataset,
         origin=None if origin == ANY else origin,
         campaign=None if campaign == ANY else campaign,
         text=text or "",
         valid={"valid": True, "invalid": False}.get(valid),
-        params_from=None if low is None else int(low),
-        params_to=None if high is None else int(high),
-        metric=None if metric is None else metric / 100,
+        params_from=whole("Parameters from", low, least=0),
+        params_to=whole("Parameters to", high, least=0),
+        metric=None if percent is None else percent / 100,
         sort=sort if sort in SORTS else "metric",
         descending=down,
     )

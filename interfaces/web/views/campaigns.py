@@ -18,6 +18,7 @@ from ....memory.rows import Campaign
 from ....tools.report import CampaignReport
 from ....tools.report.plots import BLUE, GREEN, ORANGE, figures
 from ...campaign_process import CampaignState
+from .fields import FieldError
 from .figures import drawing, empty_figure, legend, on_white
 
 HEADERS: Final = ("campaign", "state", "alive", "cycles", "candidates", "last sign of life", "why")
@@ -26,6 +27,7 @@ CHARTS: Final = ("Valid candidates", "Distribution", "At or above the threshold"
 _LIMITS: Final = ("cycles", "candidates", "wall_s", "tokens")
 _TAIL_BYTES: Final = 16_384
 _TAIL_LINES: Final = 60
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LOGS: Final = ("campaign.log", "process.log")
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -86,6 +88,18 @@ def settings(wish: Wish, base: Config) -> Config:
     if "process" in _order(made) and "process" not in _order(base):
         raise ConfigError("sandbox.backend: 'process' is no boundary, and the web app starts nothing in it")
     return made
+
+
+def identifier(text: str | None) -> str | None:
+    """The id that a campaign shall have; ``None`` where none is given.
+
+    Raises:
+        FieldError: it cannot be one.
+    """
+    name = (text or "").strip()
+    if name and not _ID.fullmatch(name):
+        raise FieldError("Id: letters, digits, dots, dashes and underscores, 64 at most")
+    return name or None
 
 
 def _order(config: Config) -> tuple[str, ...]:
