@@ -47,7 +47,9 @@ _NO_NAMES = (
     "a an any the my some small tiny compact large big deep shallow simple fast good new nice light lightweight image "
     "images picture pictures photo photos neural convolutional conv residual dense plain attention mixer inception "
     "depthwise transformer cnn convnet resnet classification classifier classifiers classify network net model task "
-    "something it me mobile phone phones device devices under below parameter parameters budget negative binary"
+    "something it me mobile phone phones device devices arduino esp32 raspberry pi microcontroller mcu watch smartwatch laptop "
+    "pc computer robot drone board chip browser tablet homework project thesis course class lecture school demo app test friend boss "
+    "students me us under below parameter parameters budget negative binary"
 )
 _STOP = (
     r"(?=\s+(?:under|below|with|without|at|that|which|using|between|less|fewer|more|no|not|in|of|by|from|to|and\s+(?:at|under|"

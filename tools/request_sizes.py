@@ -126,6 +126,8 @@ def _flops(low: str, notes: list[str]) -> str:
         notes.append(f"'{hit.group().strip()}' was read as {int(count) * 2:,} FLOPs: a multiply-add is two operations")
         return int(count) * 2
 
+    if _FLOPS_AFTER.search(low) or _FLOPS_BEFORE.search(low):
+        low = re.sub(r"\b(?:compute|computation(?:al)?|operations?)\s+(?=budget|limit|cap)", "", low)
     low = _FLOPS_AFTER.sub(lambda hit: f"{value(hit)} flops", low)
     return _FLOPS_BEFORE.sub(
         lambda hit: f"{hit['said'].strip(' :=') or 'at most'} {value(hit)} flops" if hit["num"] else hit.group(), low

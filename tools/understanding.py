@@ -117,7 +117,7 @@ def _understand(text: str, reading: _Reading) -> Understood:
         request = read_request(low, reading.notes)
     except NoDataset as error:
         reading.limits = error.limits
-        if (pieces or orders) and not _speaks_of_networks(low):
+        if cut and not _speaks_of_networks(low):
             raise RequestError(
                 f"there is no request for a network in it ('{cut[0]}' was passed over); {_HELP}"
             ) from error
@@ -134,20 +134,12 @@ def _in_english(text: str, reading: _Reading) -> str:
     for sentence in _SENTENCE.split(text):
         if not sentence.strip():
             continue
-        code = language_of(sentence)
-        if code == "en" and reading.language != "en" and not _is_english(sentence):
-            code = reading.language
+        code = language_of(sentence, reading.language)
         english = sentence.lower() if code == "en" else tongues()[code].english(sentence)
         english, notes = corrected(english, tongues()[code].signs if code != "en" else frozenset())
         reading.note(notes)
         sentences.append(" ".join(english.split()).strip())
     return " . ".join(sentences)
-
-
-def _is_english(sentence: str) -> bool:
-    """Whether a sentence has words that only English has, and is not only names and numbers."""
-    words = set(re.findall(r"[a-z]+", sentence.lower()))
-    return len(words & tongues()["en"].signs) > 1
 
 
 def _read_beside(low: str, reading: _Reading) -> str:

@@ -9,7 +9,8 @@ import typer
 from rich.syntax import Syntax
 
 from ...memory.records import Records
-from ...tools.requests import parse_request
+from ...tools.tasks import known_datasets
+from ...tools.understanding import Understood, understand
 from .campaign import DownloadFlag, SetOption
 from .console import INTERRUPTED, JsonFlag, fail, graceful_stop, guarded, out, print_json
 from .driving import fetch

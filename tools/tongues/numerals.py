@@ -38,7 +38,9 @@ class Numerals:
             between = rf"(?:[\s-]*(?:(?:{join})[\s-]*)?)" if joined else r"[\s-]*"
             end = r"(?![^\W\d_])"
             scaled = rf"(?:{'|'.join(re.escape(w) for w in sorted(self._scales, key=len, reverse=True))})"
-            digits = rf"(?<![\w.,])(?P<digits>\d[\d ]*(?:\.\d+)?)[\s-]*(?P<scale>{scaled}){end}\.?"
+            # "80 bis 120 Tausend": the scale counts for both.
+            lower = r"(?:(?P<lower>\d[\d ]*(?:\.\d+)?)(?P<sep>\s*[-–]\s*|\s+(?!\d)[^\W\d_]{1,3}\s+))?"
+            digits = rf"(?<![\w.,]){lower}(?P<digits>\d[\d ]*(?:\.\d+)?)[\s-]*(?P<scale>{scaled}){end}\.?"
             self._run = re.compile(rf"{digits}|(?<![^\W_])(?P<run>{one}(?:{between}{one})*){end}")
 
     def in_digits(self, text: str) -> str:
@@ -47,8 +49,11 @@ class Numerals:
 
     def _written(self, hit: re.Match[str]) -> str:
         if hit["digits"]:
-            value = Decimal(hit["digits"].replace(" ", "")) * self._scales[hit["scale"]]
-            return f" {value.normalize():f} "
+            scale, high = self._scales[hit["scale"]], Decimal(hit["digits"].replace(" ", ""))
+            if not hit["lower"]:
+                return f" {high * scale:f} "
+            low = Decimal(hit["lower"].replace(" ", ""))
+            return f" {low * scale if low < high else low:f} {hit['sep']} {high * scale:f} "
         assert self._word is not None
         words = self._word.findall(hit["run"])
         total = self._sum(words)
