@@ -31,8 +31,29 @@ __all__ = ["MAX_CHARS", "Understood", "Wishes", "understand", "wished_style"]
 MAX_CHARS = 10_000
 """A request is some sentences; more is a file that was given by mistake."""
 _HELP = "netwright designs image classifiers; say e.g. 'a CIFAR-10 classifier under 200k parameters'"
-_ABBREVIATIONS = r"(?<!max)(?<!min)(?<!ca)(?<!approx)(?<!mio)(?<!mrd)(?<!mln)(?<!tys)(?<!тыс)(?<!млн)(?<!e\.g)(?<!i\.e)(?<!vs)(?<!no)(?<!máx)(?<!tsd)"
-_SENTENCE = re.compile(rf"(?<=[!?;。！？；\n])\s*|{_ABBREVIATIONS}\.\s+|\n+", re.I)
+_NO_END = "".join(
+    rf"(?<!\b{word})"
+    for word in (
+        "max",
+        "min",
+        "ca",
+        "approx",
+        "mio",
+        "mrd",
+        "mln",
+        "tys",
+        "тыс",
+        "млн",
+        "tsd",
+        r"e\.g",
+        r"i\.e",
+        "vs",
+        "no",
+        "máx",
+    )
+)
+"""Words behind which a dot ends no sentence."""
+_SENTENCE = re.compile(rf"(?<=[!?;。！？；\n])\s*|{_NO_END}\.\s+|\n+", re.I)
 
 
 @dataclass
@@ -96,6 +117,7 @@ def _understand(text: str, reading: _Reading) -> Understood:
     if len(clean) > MAX_CHARS:
         raise RequestError(f"the request has {len(clean):,} characters; say it in at most {MAX_CHARS:,}")
     reading.note(notes)
+    clean = re.sub(r" {2,}", " ", re.sub(r"\s*\n\s*", "\n", clean.strip()))
     rest, pieces = without_pieces(clean)
     reading.language = language_of(rest)
     low, orders = without_orders(_in_english(rest, reading))

@@ -11,9 +11,8 @@ from ..characters import folded
 _HAN_DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _HAN_TENS = {"十": 10, "百": 100, "千": 1000}
 _HAN_MYRIADS = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
-_HAN = re.compile(
-    rf"[\d.,]*[{''.join([*_HAN_DIGITS, *_HAN_TENS, *_HAN_MYRIADS])}][\d.{''.join([*_HAN_DIGITS, *_HAN_TENS, *_HAN_MYRIADS])}]*"
-)
+_HAN_ALL = "".join([*_HAN_DIGITS, *_HAN_TENS, *_HAN_MYRIADS])
+_HAN = re.compile(rf"[\d.,]*[{_HAN_ALL}][\d.{_HAN_ALL}]*")
 _COUNTED = re.compile(r"\s*(?:个|個|种|種|层|層|つ|類|类|轮|輪|エポック|候補|案|パターン|通り|兆字节|M|K)")
 
 
