@@ -16,7 +16,8 @@ from .tasks import known_datasets, task
 # Longest names first, so that "cifar-100" is not read as "cifar-10" followed by "0".
 _ALIASES: tuple[tuple[str, str], ...] = (
     (
-        r"f(?:ashion)?[\s_-]*mnist|mnist[\s_-]*fashion|(?:zalando(?:'?s)?[\s_-]*)(?:f(?:ashion)?[\s_-]*)?(?:mnist|fashion)"
+        r"f(?:ashion)?[\s_-]*mnist|mnist[\s_-]*fashion"
+        r"|(?:zalando(?:'?s)?[\s_-]*)(?:f(?:ashion)?[\s_-]*)?(?:mnist|fashion)"
         r"|fashion[\s_-]*(?:version|variant)\s+of\s+mnist",
         "fashion-mnist",
     ),
@@ -47,10 +48,15 @@ _NO_NAMES = (
     "a an any the my some small tiny compact large big deep shallow simple fast good new nice light lightweight image "
     "images picture pictures photo photos neural convolutional conv residual dense plain attention mixer inception "
     "depthwise transformer cnn convnet resnet classification classifier classifiers classify network net model task "
-    "something it me mobile phone phones device devices under below parameter parameters budget negative binary"
+    "something it me mobile phone phones device devices arduino esp32 raspberry pi microcontroller mcu "
+    "watch smartwatch laptop "
+    "pc computer robot drone board chip browser tablet homework project thesis course class lecture "
+    "school demo app test "
+    "friend boss students me us under below parameter parameters budget negative binary"
 )
 _STOP = (
-    r"(?=\s+(?:under|below|with|without|at|that|which|using|between|less|fewer|more|no|not|in|of|by|from|to|and\s+(?:at|under|"
+    r"(?=\s+(?:under|below|with|without|at|that|which|using|between|less|fewer|more|no|not|in|of|by|from"
+    r"|to|and\s+(?:at|under|"
     r"below|with))\b|\s*[^a-z0-9_\s-]|\s+-|\s*$)"
 )
 
@@ -68,8 +74,8 @@ def read_request(text: str, notes: list[str]) -> Request:
 
     Raises:
         NoDataset: it is one but for the data set.
-        RequestError: an unknown data set or several; contradictory, negative or impossible limits; a limit on anything that
-            is not looked at.
+        RequestError: an unknown data set or several; contradictory, negative or impossible limits; a limit on
+            anything that is not looked at.
     """
     low = " ".join(text.split())
     dataset, rest = _dataset(low, notes)

@@ -22,9 +22,10 @@ _WORDS = (
 )
 # Names of data sets that are not here and must not be read as one that is; words of requests that look misspelled.
 _NAMES = (
-    "kmnist emnist qmnist nmnist medmnist notmnist imagenet imagenets omniglot usps celebahq cinic kuzushiji bytes byte "
-    "parametric parametrise parameterize parametrized trained trains trainer modelled modeled resnext googlenet "
-    "shufflenet squeezenet efficientnet mnists cifars perceptrons depths fashioned"
+    "kmnist emnist qmnist nmnist medmnist notmnist imagenet imagenets omniglot usps celebahq cinic kuzushiji bytes "
+    "byte parametric parametrise parameterize parametrized trained trains trainer modelled modeled resnext googlenet "
+    "shufflenet squeezenet efficientnet "
+    "mnists cifars perceptrons depths fashioned"
 )
 _WORD = re.compile(r"(?<![^\W_])[a-z]{4,}(?![^\W_]*[^\x00-\x7f])")
 _LONG, _LONGER = 5, 8

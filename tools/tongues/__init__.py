@@ -18,9 +18,7 @@ from ..characters import folded
 from .numerals import Numerals, ideographic
 
 _KANA, _HAN = re.compile(r"[\u3040-\u30ff]"), re.compile(r"[\u3400-\u9fff]")
-_LETTERS = re.compile(r"[^\W\d_]+")
-_MAX_REACH = 3
-"""Letters that ``*`` may stand for are not limited; blanks between two words of a phrase are."""
+_LETTERS = re.compile(r"(?<![^\W_])[^\W\d_]+(?![^\W_])")
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,7 @@ class Tongue:
         comma: whether it writes 1,5 for one and a half and 200.000 for 200,000.
         spaced: whether blanks stand between words.
         signs: folded words by which the language is told from others.
+        amounts: phrases that mean a number, longest first.
         pattern, meanings: all phrases as one expression, longest first, and the English of each by its group's place.
     """
 
@@ -40,6 +39,7 @@ class Tongue:
     spaced: bool
     signs: frozenset[str]
     numerals: Numerals
+    amounts: tuple[tuple[re.Pattern[str], str], ...]
     pattern: re.Pattern[str] | None
     meanings: tuple[str, ...]
 
@@ -50,6 +50,9 @@ class Tongue:
             text = _english_digits(text)
         if not self.spaced:
             text = ideographic(text)
+        # "eine halbe Million" before "Million" is a number of its own.
+        for hit in self.amounts:
+            text = hit[0].sub(f" {hit[1]} ", text)
         text = self.numerals.in_digits(text)
         if self.pattern is None:
             return text
@@ -68,22 +71,27 @@ def tongues() -> dict[str, Tongue]:
     return found
 
 
-def language_of(text: str) -> str:
-    """The code of the language whose words the text has most of; ``en`` where none has more than English."""
+def language_of(text: str, likely: str = "en") -> str:
+    """The code of the language whose words the text has most of.
+
+    Args:
+        likely: the language where none has more words than it.
+    """
     if _KANA.search(text):
         return "ja"
     if len(_HAN.findall(text)) > 1:
-        return "zh"
+        return "ja" if likely == "ja" else "zh"
     words = set(_LETTERS.findall(folded(text)))
     scores = {code: len(words & tongue.signs) for code, tongue in tongues().items() if tongue.spaced}
-    best = max(scores, key=lambda code: (scores[code], code == "en"))
-    return best if scores[best] > scores["en"] else "en"
+    best = max(scores, key=lambda code: (scores[code], code == likely, code == "en"))
+    return best if scores[best] > scores.get(likely, 0) else likely
 
 
 def _tongue(code: str, table: dict[str, Any]) -> Tongue:
     spaced = bool(table.get("spaced", True))
     phrases = {folded(str(key)): str(value or "") for key, value in (table.get("phrases") or {}).items()}
     keys = sorted(phrases, key=len, reverse=True)
+    amounts = tuple((re.compile(_expression(key, spaced)), phrases[key]) for key in keys if phrases[key].isdigit())
     parts = [f"(?P<p{n}>{_expression(key, spaced)})" for n, key in enumerate(keys)]
     numerals = Numerals(table.get("numbers") or {}, table.get("scales") or {}, tuple(table.get("joined") or ()))
     signs = {folded(str(word)) for word in (table.get("signs") or ())}
@@ -95,6 +103,7 @@ def _tongue(code: str, table: dict[str, Any]) -> Tongue:
         spaced=spaced,
         signs=frozenset(signs - {folded(str(word)) for word in (table.get("shared") or ())}),
         numerals=numerals,
+        amounts=amounts,
         pattern=re.compile("|".join(parts)) if parts else None,
         meanings=tuple(phrases[key] for key in keys),
     )
@@ -106,8 +115,10 @@ def _expression(key: str, spaced: bool) -> str:
     body = (r"\s+" if spaced else r"\s*").join(words)
     if not spaced:
         return body
-    left = r"(?<![^\W\d_])" if key[0].isalpha() else ""
-    right = r"(?![^\W\d_])" if key[-1].isalpha() else ""
+    # Digits may touch a word ("unter200k") but no single letter: 2e6 is a number.
+    edge = r"[^\W_]" if len(key) < 3 else r"[^\W\d_]"
+    left = f"(?<!{edge})" if key[0].isalpha() else ""
+    right = f"(?!{edge})" if key[-1].isalpha() else ""
     return f"{left}{body}{right}"
 
 
