@@ -231,13 +231,16 @@ def design(arguments: DesignArguments, context: Context) -> Design:
     network that meets it, or says why none does. The same request and seed give the same answer; one that was stopped
     goes on when it is asked again.
     """
+    from ...tools.requests import parse_request
+
+    request = parse_request(arguments.request)  # before the seconds that the next imports take
+
     from langgraph.runtime import RunControl
 
     from ...graphs.config import load_config
     from ...graphs.design import design_id, run_design
-    from ...tools.requests import parse_request
 
-    shared, request = shared_of(context), parse_request(arguments.request)
+    shared = shared_of(context)
     settings = [f"campaign.seed={arguments.seed}", f"campaign.candidates={arguments.candidates}"]
     config = load_config(overrides=[*shared.settings, *settings])
     run, control = design_id(request, config), RunControl()
