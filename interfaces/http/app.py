@@ -51,11 +51,11 @@ def create_app(backend: Backend, *, token: str | None, hosts: frozenset[str] | N
         docs_url=None,
         redoc_url=None,
         dependencies=[Security(HTTPBearer(auto_error=False, description="the token that `netwright serve` prints"))],
-        max_body_size=int(backend.config.http.body_mb * 2**20),
         separate_input_output_schemas=True,
     )
     install_errors(app)
-    app.add_middleware(Guard, token=token, hosts=hosts, body_s=backend.config.http.body_s)
+    limits = backend.config.http
+    app.add_middleware(Guard, token=token, hosts=hosts, body_bytes=int(limits.body_mb * 2**20), body_s=limits.body_s)
 
     @app.get("/health", operation_id="health", tags=["server"], responses=documented())
     async def health() -> Health:

@@ -98,7 +98,21 @@ def as_http_error(error: Exception) -> HttpError | None:
     if isinstance(error, ToolError):
         return HttpError(400, "tool_error", str(error))
     message = explain(error)
-    return HttpError(424, "unavailable", message) if message is not None else None
+    if message is None:
+        return None
+    # A value that is none (an unknown data set) is the caller's to change; the rest is this machine's.
+    wrong = isinstance(error, ValueError | LookupError)
+    return HttpError(400, "bad_request", message) if wrong else HttpError(424, "unavailable", message)
+
+
+def _methods(request: Request) -> list[str]:
+    """What can be done on a path, by the OpenAPI document."""
+    parts, allowed = request.url.path.split("/"), set()
+    for path, operations in request.app.openapi()["paths"].items():
+        named = path.split("/")
+        if len(named) == len(parts) and all(a == b or a.startswith("{") for a, b in zip(named, parts, strict=True)):
+            allowed |= {method.upper() for method in operations}
+    return sorted(allowed)
 
 
 def install_errors(app: FastAPI) -> None:
@@ -113,7 +127,9 @@ def install_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)  # of the router, for paths and methods that there are not
     async def routing(request: Request, error: HTTPException) -> JSONResponse:
         kind = _TYPES.get(error.status_code, "error")
-        headers = dict(error.headers) if error.headers else None
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # the router names the methods of the first operation on a path alone
+            headers["Allow"] = ", ".join(_methods(request))
         return error_response(request.url.path, error.status_code, kind, str(error.detail), headers=headers)
 
     @app.exception_handler(RequestValidationError)

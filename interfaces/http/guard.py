@@ -68,11 +68,14 @@ class Guard:
     Args:
         token: what ``Authorization: Bearer …`` must carry; ``None`` lets everybody in.
         hosts: names that the Host header may have; ``None`` for any.
+        body_bytes: largest body.
         body_s: seconds between two pieces of a body.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None, hosts: frozenset[str] | None, body_s: float) -> None:
-        self.app, self._hosts, self._body_s = app, hosts, body_s
+    def __init__(
+        self, app: ASGIApp, *, token: str | None, hosts: frozenset[str] | None, body_bytes: int, body_s: float
+    ) -> None:
+        self.app, self._hosts, self._body_bytes, self._body_s = app, hosts, body_bytes, body_s
         self._digest = None if token is None else _digest(token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +94,7 @@ class Guard:
             if refusal is not None:
                 await refusal(scope, receive, send)
             else:
-                await self.app(scope, self._timed(receive), send)
+                await self.app(scope, self._bounded(receive), send)
         except Exception as error:
             if exchange.status:  # too late for another answer: the connection is closed, so that the client notices
                 log.exception("request %s broke off", exchange.id)
@@ -125,6 +128,9 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and host_name(origin.partition("://")[2]) != name:
             return error_response(path, 403, "wrong_origin", "pages of other sites may not ask")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self._body_bytes:  # said at once, before anything is sent
+            return error_response(path, 413, "too_large", f"a body may have {self._body_bytes:,} bytes")
         return None
 
     def _known(self, given: list[str]) -> bool:
@@ -134,22 +140,28 @@ class Guard:
         # Digests are of equal length, so that not even the token's length shows in the time taken.
         return secrets.compare_digest(_digest(token.strip()), self._digest) and scheme.lower() == "bearer"
 
-    def _timed(self, receive: Receive) -> Receive:
-        """Bodies must arrive: a client that sends a byte an hour would hold a connection for ever."""
-        whole = False
+    def _bounded(self, receive: Receive) -> Receive:
+        """Bodies must be small and must arrive: a client that sends a byte an hour would hold a connection for ever.
 
-        async def timed() -> Message:
-            nonlocal whole
+        What arrives is counted: a Content-Length need not be there, and need not be true.
+        """
+        whole, size = False, 0
+
+        async def bounded() -> Message:
+            nonlocal whole, size
             if whole:  # what comes now is the client's going away, for which there is no haste
                 return await receive()
             try:
                 message = await asyncio.wait_for(receive(), self._body_s)
             except TimeoutError:
                 raise HTTPException(408, f"no more of the body came within {self._body_s:g} s") from None
+            size += len(message.get("body", b""))
+            if size > self._body_bytes:
+                raise HTTPException(413, f"a body may have {self._body_bytes:,} bytes")
             whole = message["type"] != "http.request" or not message.get("more_body", False)
             return message
 
-        return timed
+        return bounded
 
 
 def _noting(exchange: Exchange, send: Send) -> Send:
