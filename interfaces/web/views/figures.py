@@ -103,6 +103,13 @@ def on_white(figure: Figure) -> Figure:
     return figure
 
 
+def titled(figure: Figure, title: str) -> Figure:
+    """A figure with its title above it, on the left."""
+    with drawing():
+        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+        return figure
+
+
 def legend(axes: Any) -> None:
     """A legend above the axes, where there is something to tell apart."""
     if axes.get_legend_handles_labels()[0]:
