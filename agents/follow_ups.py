@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import get_args
 
+from ..memory.types import RequestLimits
 from ..tools.understanding import Understood, understand
 from .follow_words import Words, concept, ordinals, plain
 from .plans import Aim, Known, Reading, Talk
@@ -126,8 +127,12 @@ def _kind(
     if named is not None and not varies:
         # A data set alone ("and for SVHN?") changes it; in a sentence about a network it begins a new request.
         return "new" if _NEW_NETWORK.search(plain(text)) or _says_more(words, named) else "vary"
-    limits = found.limits.min_params is not None or found.limits.max_params is not None
-    asks = found.style != "any" or limits or found.wishes.candidates is not None or found.wishes.seed is not None
+    asks = (
+        found.style != "any"
+        or found.limits != RequestLimits()
+        or found.wishes.candidates is not None
+        or found.wishes.seed is not None
+    )
     if varies or named is not None or (asks and not back):
         return "vary"
     if back:

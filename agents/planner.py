@@ -225,7 +225,8 @@ def _left_out(plan: Plan) -> str:
 def _limits_in_words(plan: Plan) -> str:
     least, most = plan.limits.min_params, plan.limits.max_params
     said = " and ".join(filter(None, [f"at least {least:,}" if least else "", f"at most {most:,}" if most else ""]))
-    return f"{said} parameters" if said else ""
+    flops = f"at most {plan.limits.max_flops:,} FLOPs" if plan.limits.max_flops else ""
+    return ", ".join(filter(None, [f"{said} parameters" if said else "", flops]))
 
 
 def _partly(understood: Understood) -> str:

@@ -141,7 +141,7 @@ class TurnWork:
     def training(self, work: int) -> Approval | None:
         """What must be approved before networks are trained."""
         plan, config = self.plan(work), self._settings(work)
-        return training_approval(config, self.records, plan.request.task, self._untrained(work))
+        return training_approval(config, plan.request.task, self._flops(work, self._untrained(work)))
 
     def train(self, work: int) -> bool:
         """Train what is to be trained; whether it came to its end."""
@@ -224,6 +224,15 @@ class TurnWork:
             known = {one.n: one.candidate_id for one in self.file.known()}
             return list(dict.fromkeys(known[n] for n in step.refers))
         return [g.candidate_id for g in self.valid(work) if g.candidate_id]
+
+    def _flops(self, work: int, ids: list[str]) -> list[int | None]:
+        """FLOPs of networks of an exchange, where they are known."""
+        if self.understand(work).action == "train":
+            known = {one.candidate_id: one.flops for one in self.file.known()}
+            return [known.get(key) for key in ids]
+        stored = self.records.get_campaign(self.run(work))
+        verdicts = self.records.get_verdicts(ids, stored.task_id, stored.limits_hash)
+        return [verdicts[key].flops if key in verdicts else None for key in ids]
 
     def _untrained(self, work: int) -> list[str]:
         """Ids of those that have no finished trial."""

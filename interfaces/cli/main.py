@@ -23,7 +23,11 @@ from . import (
     publishing,
     reinforcing,
     serving,
+<<<<<<< HEAD
     web,
+=======
+    talk,
+>>>>>>> origin/chat
 )
 
 app = typer.Typer(
@@ -46,6 +50,11 @@ app.command(
     epilog='Examples:  netwright design "a CIFAR-10 classifier under 200k parameters" --out net.py'
     '  |  netwright design "a residual network for digits" --train --seed 3',
 )(design.design)
+app.command(
+    "chat",
+    epilog='Examples:  netwright chat  |  netwright chat --new --say "a digits classifier under 20k parameters"'
+    "  |  netwright chat --say smaller --yes  |  netwright chat --list --json",
+)(talk.chat)
 app.command(
     "validate",
     epilog="Examples:  netwright validate net.py --dataset cifar10 --max-params 200000"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from ....tools.report.plots import BLUE, GREY, ORANGE, STYLE
 
@@ -92,7 +92,9 @@ def scatter(
             axes.scatter([chosen[0]], [chosen[1]], s=70, facecolors="none", edgecolors=ORANGE, linewidths=2)
         axes.set_xlabel(label)
         axes.set_ylabel(metric)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         return figure
 
