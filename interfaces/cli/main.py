@@ -23,11 +23,8 @@ from . import (
     publishing,
     reinforcing,
     serving,
-<<<<<<< HEAD
-    web,
-=======
     talk,
->>>>>>> origin/chat
+    web,
 )
 
 app = typer.Typer(
