@@ -28,6 +28,8 @@ from . import (
     tools,
     web,
     talk,
+    talk,
+    web,
 )
 
 app = typer.Typer(
