@@ -105,7 +105,7 @@ _ORDERS = (
     r"\b(?:run|use|execute)\s+(?:it\s+|them\s+|everything\s+)?(?:with|in|under|as)\s+(?:(?:the|a"
     r"|full)\s+)?(?:process\s+backend|root(?:\s+(?:rights|privileges))?|host|bare\s+process"
     r"|privileged\s+mode|admin\s+rights)\b",
-    r"\b(?:backend|sandbox)\s*(?:=|:)\s*\w+|\b(?:drop|delete|truncate)\s+(?:the\s+)?(?:tables?|databases?"
+    r"\b(?:backend|sandbox)\s*(?:=|:)\s*\w+|\b(?:sub)?process\s+backend\b|\b(?:drop|delete|truncate)\s+(?:the\s+)?(?:tables?|databases?"
     r"|records|campaigns?|corpus)(?:\s+\w+)?",
     r"\b(?:save|write|store|export|put|dump|print)\s+(?:it|them|this|(?:the|your|all)\s+(?:code|network"
     r"|model|result|answer|source|winner|output|best\s+\w+)s?)\s+(?:in|in\s?to|to|as|at|under)\s+(?:(?:a"
@@ -178,6 +178,11 @@ _REACH = (
         r"|\b(?:network|internet)\s+(?:access|connection)\b|\bphones?\s+home\b|\baccess(?:es"
         r"|ing)?\s+(?:to\s+)?(?:the\s+)?(?:internet|network|web)\b|\binternet\s+access\b",
         "other machines",
+    ),
+    (
+        r"\b(?:allocat|exhaust|hog|overload|overwhelm|crash|freez|hang)\w*\s+(?:[\w-]+\s+){0,4}?"
+        r"(?:memory|ram|host|machine|system|computer|server|cpu|disk|sandbox)\b",
+        "the machine's resources",
     ),
     (_PROGRAM, "other programs"),
 )

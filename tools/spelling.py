@@ -24,7 +24,7 @@ _WORDS = (
 _NAMES = (
     "kmnist emnist qmnist nmnist medmnist notmnist imagenet imagenets omniglot usps celebahq cinic kuzushiji bytes "
     "byte parametric parametrise parameterize parametrized trained trains trainer modelled modeled resnext googlenet "
-    "shufflenet squeezenet efficientnet "
+    "convnet convnets convs resnets densenets transforms plains shufflenet squeezenet efficientnet "
     "mnists cifars perceptrons depths fashioned"
 )
 _WORD = re.compile(r"(?<![^\W_])[a-z]{4,}(?![^\W_]*[^\x00-\x7f])")
