@@ -107,7 +107,7 @@ _ORDERS = (
     r"|full)\s+)?(?:process\s+backend|root(?:\s+(?:rights|privileges))?|host|bare\s+process"
     r"|privileged\s+mode|admin\s+rights)\b",
     r"\b(?:backend|sandbox)\s*(?:=|:)\s*\w+|\b(?:sub)?process\s+backend\b|\b(?:drop|delete"
-    r"|truncate)\s+(?:the\s+)?(?:tables?|databases?"
+    r"|truncate)\s+(?:(?:the|all|every|my|your|our)\s+)*(?:tables?|databases?"
     r"|records|campaigns?|corpus)(?:\s+\w+)?",
     r"\b(?:save|write|store|export|put|dump|print)\s+(?:it|them|this|(?:the|your|all)\s+(?:code|network"
     r"|model|result|answer|source|winner|output|best\s+\w+)s?)\s+(?:in|in\s?to|to|as|at|under)\s+(?:(?:a"
@@ -140,7 +140,8 @@ _FILES = (
     r"|current\s+)?(?:director(?:y|ies)|folders?))"
 )
 _NET = (
-    r"(?:internet|https?://|ftp://|urls?\b|web\s?(?:site|page|hook)s?|the\s+web\b|web\s+server"
+    r"(?:internet|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|dev|ai|ru|cn|xyz|example)\b|https?://|ftp://"
+    r"|urls?\b|web\s?(?:site|page|hook)s?|the\s+web\b|web\s+server"
     r"|remote\s+(?:host|server|machine)|(?:my|a|an|the|our|some|external|another)\s+(?:\w+\s+)?server"
     r"|sockets?\b|ip\s+address|dns\b|\d+\.\d+\.\d+\.\d+|other\s+(?:machines|computers)|e-?mails?\b|cloud\b"
     r"|c2\b)"

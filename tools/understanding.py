@@ -158,6 +158,7 @@ def _in_english(text: str, reading: _Reading) -> str:
             continue
         code = language_of(sentence, reading.language)
         english = folded(sentence) if code == "en" else tongues()[code].english(sentence)
+        english = re.sub(r"\bw/o\b", "without", re.sub(r"\bw/(?=\s|\d)", "with ", english))
         english, notes = corrected(english, tongues()[code].signs if code != "en" else frozenset())
         reading.note(notes)
         sentences.append(" ".join(english.split()).strip())
