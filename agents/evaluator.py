@@ -142,9 +142,17 @@ class EvaluatorAgent:
         generation = self.records.get_generation(run, cycle, slot)
         if generation is None or generation.candidate_id is None:
             raise LookupError(f"run {run} has no candidate in cycle {cycle}, slot {slot}")
-        candidate = self.records.get_candidate(generation.candidate_id)
+        return self.train_candidate(generation.candidate_id, stopping)
+
+    def train_candidate(self, candidate_id: str, stopping: Callable[[], bool] = lambda: False) -> Trial | None:
+        """Train a candidate on record, unless its trial is finished already; the finished trial.
+
+        Args:
+            stopping: as in :meth:`train`.
+        """
+        candidate = self.records.get_candidate(candidate_id)
         if candidate is None:
-            raise LookupError(f"no candidate {generation.candidate_id} in the records")
+            raise LookupError(f"no candidate {candidate_id} in the records")
         with self._room:
             if stopping():
                 return None
