@@ -86,6 +86,10 @@ test-vllm: setup ## the embedded model served by vLLM: makes its environment whe
 	$(VENV)/bin/netwright serve-model --prepare
 	$(PY) benchmarks/serving.py
 
+test-mcp: setup ## the MCP server under load (200 calls and 20 evaluations at once) and its examples
+	$(PYTEST) tests/interfaces/test_mcp.py tests/interfaces/test_jobs.py tests/test_examples.py -m "slow or not slow" \
+	  -k "mcp or langchain or jobs" --timeout 1800
+
 test-fuzz: setup ## ten thousand hostile inputs through validate: a verdict for each, nothing left behind
 	$(PYTEST) -m fuzz -s --timeout 3600
 
