@@ -94,6 +94,14 @@ class EvaluatorAgent:
         sources = self.records.get_candidates(g.candidate_id for g in valid if g.candidate_id)
         structures = self._structures({key: candidate.source for key, candidate in sources.items()})
         archive = CycleArchive(self.corpus_index, self.novelty, self._corpus_structure)
+        if self.tracer is not None and self.novelty == "structural":
+            undecided = (g.candidate_id for g in valid if g.novel is None)
+            self.tracer.trace_ahead(
+                text
+                for key in undecided
+                if key is not None
+                for text in self.corpus_index.untraced(self.corpus_index.sketch(sources[key].source), structures[key])
+            )
         decided: list[Generation] = []
         for generation in valid:
             assert generation.candidate_id is not None  # a valid generation has its candidate
