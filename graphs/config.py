@@ -156,6 +156,9 @@ class Budget(Settings):
     candidates: int | None = Field(default=None, ge=1)
     wall_s: float | None = Field(default=None, gt=0, description="seconds of running, over all resumes")
     tokens: int | None = Field(default=None, ge=1, description="prompt and completion tokens")
+    disk_mb: float | None = Field(
+        default=None, gt=0, description="MiB by which the campaign's folder and the records grow"
+    )
 
 
 class SandboxSettings(Settings):
@@ -223,6 +226,37 @@ class GrpoSettings(Settings):
     training: GrpoConfig | None = Field(default=None, description="null: the model's own defaults")
 
 
+class SupervisionSettings(Settings):
+    """A campaign waits for a full disk, memory or a model's server, and tries again, instead of failing."""
+
+    enabled: bool = False
+    first_s: float = Field(default=5.0, gt=0, description="seconds before the second try; each further wait doubles")
+    most_s: float = Field(default=600.0, gt=0, description="longest wait between two tries")
+    give_up_s: float = Field(default=7200.0, ge=0, description="trouble that lasts longer ends the campaign as failed")
+    disk_floor_mb: float = Field(default=512.0, ge=0, description="MiB of free disk below which the campaign waits")
+
+
+class RetentionSettings(Settings):
+    """What is kept on disk while a campaign goes on."""
+
+    adapters: int | None = Field(
+        default=None, ge=2, description="newest adapters that are kept, with those still needed; null: all"
+    )
+    log_mb: float = Field(default=4.0, gt=0, description="size at which campaign.log is rotated")
+    logs: int = Field(default=4, ge=1, description="rotated logs that are kept")
+
+
+class NotifySettings(Settings):
+    """Who is told when a campaign ends, fails or waits."""
+
+    webhook: str | None = Field(default=None, pattern=r"^https?://", description="URL that gets a JSON POST")
+    webhook_env: str | None = Field(
+        default=None, description="environment variable that holds the URL, where the URL itself is a secret"
+    )
+    timeout_s: float = Field(default=5.0, gt=0, le=60, description="of one try")
+    tries: int = Field(default=3, ge=1, le=10)
+
+
 class Config(Settings):
     """The whole tree."""
 
@@ -236,6 +270,9 @@ class Config(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
     prediction: PredictionSettings = PredictionSettings()
     grpo: GrpoSettings = GrpoSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
+    retention: RetentionSettings = RetentionSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 class ConfigError(ValueError):
