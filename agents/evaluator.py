@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -16,6 +17,8 @@ from ..tools.dedup.structures import structure_key, structure_of
 from ..tools.rungs import next_round, rungs_of
 from ..tools.statistics import threshold_for_share
 from ..tools.training import Evaluator
+
+_log = logging.getLogger(__name__)
 
 
 class EvaluatorAgent:
@@ -161,7 +164,10 @@ class EvaluatorAgent:
                 self.records.add_protocol(rung)
                 trial = self.records.start_trial(candidate.id, self.task.id, rung.hash)
                 if trial.state == "running":
-                    return self._finish(self.evaluator.train(candidate.source, self.task, rung))
+                    trained = self._finish(self.evaluator.train(candidate.source, self.task, rung))
+                    about = {"campaign": run, "cycle": cycle, "stage": "train", "slot": slot, "candidate": candidate.id}
+                    _log.debug("slot %d: training %s, metric %s", slot, trained.state, trained.metric, extra=about)
+                    return trained
             return trial
 
     def _finish(self, trial: Trial) -> Trial:

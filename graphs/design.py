@@ -30,11 +30,14 @@ from ..memory.records import Records
 from ..memory.rows import Cycle
 from ..memory.trial_records import FINISHED
 from ..memory.types import Request
+from ..tools.logs import log_context
 from .asked import chosen_protocol, limits_hash, register_design
 from .config import Config
 from .designed import Designed, answer_of, trials_of, unfinished, valid_generations
 from .locking import one_process
+from .logs import logged
 from .services import WritingServices
+from .tracking import traced
 from .writing import SlotState, WritingState, add_writing, fan_out
 
 __all__ = ["ROUNDS", "DesignServices", "Designed", "design_graph", "design_id", "run_design"]
@@ -163,8 +166,12 @@ def _work(
 
     records.update_campaign(run, state="running", stop_reason=None)
     try:
-        with open_design(request, config, run, records, train=train) as services:
-            services.control = control
+        with (
+            log_context(campaign=run),
+            open_design(request, config, run, records, train=train) as services,
+            traced(run, config, services.designer.model),
+        ):
+            services.control, services.notify = control, logged(run, services.notify)
             records.put_cycle(Cycle(campaign_id=run, n=1))
             ended = _drive(run, folder, services)
     except BaseException as error:

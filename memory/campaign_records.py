@@ -15,7 +15,7 @@ from .spending import Spending, spend_all
 _SET_ONCE = ("config", "seed", "task_id", "protocol_hash", "limits_hash", "initial_corpus")
 _CHANGEABLE = ("state", "stop_reason")
 
-OPERATION: Final = ("budget", "supervision", "retention", "notify")
+OPERATION: Final = ("budget", "supervision", "retention", "notify", "tracking", "accounting")
 """Parts of a campaign's configuration that make no result and may therefore change from one run to the next."""
 
 
