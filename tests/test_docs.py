@@ -132,7 +132,9 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def nested(annotation: object) -> type[BaseModel] | None:
-    """The pydantic model in an annotation such as ``Model`` or ``Model | None``."""
+    """The pydantic model in an annotation such as ``Model`` or ``Model | None``; a mapping is one setting."""
+    if getattr(annotation, "__origin__", None) is dict:
+        return None
     for candidate in (annotation, *getattr(annotation, "__args__", ())):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate

@@ -23,6 +23,7 @@ from . import (
     publishing,
     reinforcing,
     serving,
+    watch,
 )
 from .console import fail
 
@@ -34,6 +35,14 @@ app = typer.Typer(
     help="Language-model agents design neural networks, judge them by running them, and learn from what worked.",
 )
 app.add_typer(blocks.app, name="blocks")
+campaign.app.command("watch", epilog="Examples:  netwright campaign watch  |  netwright campaign watch night-1 --json")(
+    watch.watch
+)
+campaign.app.command(
+    "costs",
+    epilog="Examples:  netwright campaign costs  |  netwright campaign costs night-1 --json"
+    "  |  netwright campaign costs --set 'accounting.prices={nano: {prompt: 0.1, completion: 0.4}}'",
+)(watch.costs)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(corpus.app, name="import")
 model.app.command("grpo", epilog="Example:  netwright model grpo --out ./reinforced --set grpo.train_limit=320")(
