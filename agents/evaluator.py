@@ -67,12 +67,19 @@ class EvaluatorAgent:
         self.novelty = novelty
         self.limits_hash = limits_hash
         self.tracer = tracer
+        self._remembered = ("", 0)
         # A trial is claimed only when a worker is free for it, so that "running" means running.
         self._room = threading.BoundedSemaphore(workers)
 
     def remember_admitted(self, run: str, before_cycle: int) -> None:
-        """Put the networks admitted before a cycle into the corpus index; those already there stay once."""
-        sources = {pair.candidate_id: pair.code for pair in self.corpus.admitted(run, before_cycle - 1)}
+        """Put the networks admitted before a cycle into the corpus index; those already there stay once.
+
+        A cycle that has ended admits nothing more, so what was put there before is not read again.
+        """
+        known = self._remembered[1] if self._remembered[0] == run else 0
+        found = self.corpus.admitted(run, before_cycle - 1, after_cycle=min(known, before_cycle - 1))
+        self._remembered = (run, before_cycle - 1)
+        sources = {pair.candidate_id: pair.code for pair in found}
         structures = self._structures(sources)
         for key, source in sources.items():
             self.corpus_index.add(key, source, structures.get(key))
