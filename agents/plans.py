@@ -9,11 +9,49 @@ from pydantic import Field
 from ..memory.types import Frozen, Request, RequestLimits
 from ..tools.tasks import task
 
-Action = Literal["design", "train", "code", "explain", "compare", "why", "best", "list", "help", "question", "refusal"]
-"""``design`` writes networks, ``train`` trains ones that were shown; the others answer from what is on record."""
+Answered = Literal["code", "explain", "compare", "why", "best", "list", "help"]
+"""What is answered from what is on record."""
 
-Aim = Literal["smaller", "larger", "accurate", "faster", "wider", "deeper", "style", "limits", "dataset", "again", ""]
-"""In what a variant differs from what it varies."""
+Action = Literal["design", "train", Answered, "question", "refusal"]
+"""``design`` writes networks, ``train`` trains ones that were shown."""
+
+Aim = Literal["smaller", "larger", "accurate", "faster", "wider", "narrower", "deeper", "shallower", "again"]
+"""In what a variant is to differ from what it varies, beside limits, style and data set that are named."""
+
+
+class Reading(Frozen):
+    """What a follow-up says, as a closed set of fields; a language model fills in no others.
+
+    Attributes:
+        kind: ``vary`` designs anew relative to what there is; ``back`` takes up an earlier request.
+        refers: numbers of shown networks, in the order in which they are named.
+        aims: in what the variant is to differ.
+        factor: times the parameters of what it varies ("half the size": 0.5).
+        dataset, limits, style, without: named for the variant; ``without`` is a style that is not wanted.
+        like: keep the style of the network that is referred to.
+        request: number of an earlier request, 1 for the first; -1: the one before the current.
+        longer: more epochs than before.
+        refusal: why what is said cannot be met.
+    """
+
+    kind: Literal["new", "vary", "train", "back", "unclear", Answered]
+    refers: tuple[int, ...] = ()
+    aims: tuple[Aim, ...] = ()
+    factor: float | None = Field(default=None, gt=0, le=1000)
+    dataset: str | None = None
+    limits: RequestLimits = RequestLimits()
+    style: str = "any"
+    without: str | None = None
+    like: bool = False
+    request: int | None = None
+    longer: bool = False
+    train: bool = False
+    epochs: int | None = Field(default=None, ge=1)
+    candidates: int | None = Field(default=None, ge=1)
+    seed: int | None = Field(default=None, ge=0)
+    refusal: str | None = None
+    notes: tuple[str, ...] = ()
+    language: str = "en"
 
 
 class Plan(Frozen):
@@ -25,6 +63,8 @@ class Plan(Frozen):
         draw: 0, or how many times the same was asked for again: another draw of the same request.
         train: whether it is trained; ``None``: as configured.
         parent: number of the shown network that it varies, and ``parent_id`` its id.
+        aims: in what it is to differ from that.
+        within: the limits that the person named, which a variant stays within.
         said: what was asked for in words: the person's own for a request, made from these fields for a variant.
     """
 
@@ -38,7 +78,8 @@ class Plan(Frozen):
     train: bool | None = None
     parent: int | None = None
     parent_id: str | None = None
-    aim: Aim = ""
+    aims: tuple[Aim, ...] = ()
+    within: RequestLimits = RequestLimits()
     said: str = ""
 
     @property
@@ -51,7 +92,7 @@ class Step(Frozen):
     """What one exchange does.
 
     Attributes:
-        plan: of a ``design``, and the one that is current after any other step.
+        plan: of a ``design`` or ``train``.
         refers: numbers of the shown networks that it is about.
         epochs: of a ``train``, where they were said.
         text: the question or the refusal itself.
@@ -76,7 +117,8 @@ class Known(Frozen):
 
     Attributes:
         work: number of the exchange that it was designed for; ``plan`` is that exchange's.
-        style: the architecture style that it was asked for or seems to have.
+        epochs: that it was trained for.
+        style: the architecture style that it was asked for, or that its figures show.
     """
 
     n: int
@@ -87,6 +129,7 @@ class Known(Frozen):
     params: int | None = None
     flops: int | None = None
     metric: float | None = None
+    epochs: int | None = None
     style: str = "any"
 
 

@@ -18,7 +18,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from ..memory.block_types import Block
 from ..memory.types import Request, Verdict
 from ..tools.generators.headers import BUCKETS, Header, buckets_under
-from ..tools.requests import wished_style
+from ..tools.understanding import wished_style
 
 SHOWN_ANSWER: Final = 4_000
 """Characters of an answer that could not be applied which its writer is shown again."""
@@ -197,6 +197,8 @@ def _facts(request: Request) -> dict[str, object]:
     most, least = request.limits.max_params, request.limits.min_params
     bounds = [f"at least {least:,}" if least else "", f"at most {most:,}" if most else ""]
     budget = " and ".join(b for b in bounds if b)
+    flops = request.limits.max_flops
+    operations = f"; at most {flops:,} FLOPs (two per multiply-add) in a forward pass of one image" if flops else ""
     return {
         "dataset": request.task.dataset,
         "kind": request.task.kind,
@@ -205,5 +207,5 @@ def _facts(request: Request) -> dict[str, object]:
         "height": height,
         "width": width,
         "classes": request.task.out_shape[0],
-        "budget": f"{budget} parameters" if budget else "none, but keep it small",
+        "budget": (f"{budget} parameters" if budget else "none, but keep it small") + operations,
     }

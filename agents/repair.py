@@ -135,7 +135,7 @@ class RepairAgent:
                 )
                 for one, (answer, by) in zip(slotwise, answers, strict=True)
             ]
-            self.records.put_repairs(rows)
+            self.records.put_repairs(rows, model=self.model.name)
         return len(invalid)
 
     def _tried(self, run: str, cycle: int) -> dict[int, set[int]]:

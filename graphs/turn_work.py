@@ -12,11 +12,13 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.runtime import RunControl
 
 from ..agents.planner import plan_step
-from ..agents.plans import Known, Plan, Step, Talk
+from ..agents.plans import Plan, Step, Talk
 from ..memory.records import Records
 from ..memory.rows import Generation
 from ..memory.trial_records import FINISHED
+from ..memory.types import Protocol, Trial
 from ..tools.datasets import on_disk
+from ..tools.protocols import default_protocol
 from .asked import chosen_protocol
 from .chat import Approval
 from .config import Config
@@ -27,7 +29,8 @@ from .locking import CampaignBusy
 from .opening import shop_sandbox, shop_trainer
 from .services import Event, no_events
 from .thread_file import ThreadFile
-from .turn_replies import design_reply, plain_reply
+from .turn_answers import recorded_reply
+from .turn_replies import design_reply, question_reply, refusal_reply, train_reply
 from .turns import Reply
 from .workshop import Workshop
 
@@ -63,7 +66,11 @@ class TurnWork:
         if exchange.step is not None:
             return exchange.step
         self._notify(Event("begin", 0, "understand"))
-        return self.file.keep_step(work, plan_step(exchange.said, self.talk(work)))
+        return self.file.keep_step(work, self._step(exchange.said, self.talk(work)))
+
+    def _step(self, said: str, talk: Talk) -> Step:
+        usual = self.config.protocol.epochs or (default_protocol(talk.plan.dataset).epochs if talk.plan else 1)
+        return plan_step(said, talk, candidates=self.config.chat.candidates, epochs=usual)
 
     def talk(self, work: int) -> Talk:
         """What was said before an exchange."""
@@ -103,7 +110,7 @@ class TurnWork:
 
     def design(self, work: int) -> bool:
         """Write networks until a valid one is there; whether it came to its end."""
-        plan, config = self._plan(work), self._settings(work)
+        plan, config = self.plan(work), self._settings(work)
         if self._trainable(plan):
             self._notify(Event("begin", 0, "open"))
             shop_sandbox(self.shop, config, plan.dataset)  # one sandbox for both, opened once
@@ -114,6 +121,7 @@ class TurnWork:
                         plan.request,
                         config,
                         self.records,
+                        parent=self._parent(work),
                         control=self.control,
                         notify=self._notify,
                         workshop=self.shop,
@@ -126,18 +134,21 @@ class TurnWork:
 
     def trains(self, work: int) -> bool:
         """Whether there is something to train that is not trained yet."""
-        return self._trainable(self._plan(work)) and bool(self._untrained(work))
+        step = self.understand(work)
+        wanted = step.action == "train" or self._trainable(self.plan(work))
+        return wanted and on_disk(self.plan(work).dataset) is not None and bool(self._untrained(work))
 
     def training(self, work: int) -> Approval | None:
         """What must be approved before networks are trained."""
-        plan, config = self._plan(work), self._settings(work)
+        plan, config = self.plan(work), self._settings(work)
         return training_approval(config, self.records, plan.request.task, self._untrained(work))
 
     def train(self, work: int) -> bool:
         """Train what is to be trained; whether it came to its end."""
-        plan, config = self._plan(work), self._settings(work)
+        plan, config = self.plan(work), self._settings(work)
         trainer = shop_trainer(self.shop, config, plan.request.task, self.records)
         left = self._untrained(work)
+        self.records.add_task(plan.request.task)
         self.records.add_protocol(trainer.protocol)
         self._notify(Event("begin", 1, "train", len(left)))
 
@@ -156,41 +167,68 @@ class TurnWork:
     def reply(self, work: int, *, trained: bool = True, spent: bool = True) -> Reply:
         """What is said about an exchange as the records now are."""
         step = self.understand(work)
-        if step.action != "design":
-            return plain_reply(step)
-        return design_reply(self, work, trained=trained, spent=spent)
+        if step.action == "design":
+            return design_reply(self, work, trained=trained, spent=spent)
+        if step.action == "train":
+            return train_reply(self, work, allowed=trained)
+        if step.action == "question":
+            return question_reply(step)
+        return refusal_reply(step) if step.action == "refusal" else recorded_reply(self, work)
 
     def run(self, work: int) -> str:
         """Id of an exchange's design in the records."""
-        return design_id(self._plan(work).request, self._settings(work))
+        plan = self.plan(work)
+        return design_id(plan.request, self._settings(work), self._parent(work))
 
     def valid(self, work: int) -> list[Generation]:
         """What met the request of an exchange, each network once, by slot."""
         found = {g.candidate_id: g for g in reversed(valid_generations(self.records, self.run(work)))}
         return sorted(found.values(), key=lambda g: g.slot)
 
-    def protocol_hash(self, work: int) -> str:
-        """The protocol under which an exchange's networks are trained."""
-        return chosen_protocol(self._settings(work), self._plan(work).dataset).hash
+    def trials(self, work: int) -> dict[str, Trial]:
+        """Finished trials of an exchange's networks under its protocol, by candidate."""
+        plan = self.plan(work)
+        trials = self.records.get_trials(self._ids(work), plan.request.task.id, self.protocol(plan).hash)
+        return {key: trial for key, trial in trials.items() if trial.state in FINISHED}
 
-    def _plan(self, work: int) -> Plan:
+    def protocol(self, plan: Plan) -> Protocol:
+        """The protocol under which a plan's networks are trained."""
+        return chosen_protocol(self.settings(plan), plan.dataset)
+
+    def plan(self, work: int) -> Plan:
+        """The plan of an exchange that designs or trains."""
         plan = self.understand(work).plan
         assert plan is not None  # of every step that leads here
         return plan
 
+    def latest_design(self) -> int | None:
+        """The newest exchange that designed something."""
+        designs = [one.k for one in self.file.exchanges() if one.step and one.step.action == "design"]
+        return designs[-1] if designs else None
+
     def _settings(self, work: int) -> Config:
-        return self.settings(self._plan(work))
+        return self.settings(self.plan(work))
+
+    def _parent(self, work: int) -> str | None:
+        """The network that an instruct model is to change."""
+        return None
 
     def _trainable(self, plan: Plan) -> bool:
         wanted = self.config.chat.train if plan.train is None else plan.train
         return wanted and on_disk(plan.dataset) is not None
 
+    def _ids(self, work: int) -> list[str]:
+        """Ids of the networks of an exchange: those that met its request, or those that it trains."""
+        step = self.understand(work)
+        if step.action == "train":
+            known = {one.n: one.candidate_id for one in self.file.known()}
+            return list(dict.fromkeys(known[n] for n in step.refers))
+        return [g.candidate_id for g in self.valid(work) if g.candidate_id]
+
     def _untrained(self, work: int) -> list[str]:
-        """Ids of the valid networks that have no finished trial, by slot."""
-        ids = [g.candidate_id for g in self.valid(work) if g.candidate_id]
-        task = self._plan(work).request.task
-        trials = self.records.get_trials(ids, task.id, self.protocol_hash(work))
-        return [key for key in ids if key not in trials or trials[key].state not in FINISHED]
+        """Ids of those that have no finished trial."""
+        finished = self.trials(work)
+        return [key for key in self._ids(work) if key not in finished]
 
 
 def _apart(work: Callable[[], T]) -> T:
@@ -198,9 +236,3 @@ def _apart(work: Callable[[], T]) -> T:
     context = copy_context()
     context.run(var_child_runnable_config.set, None)
     return context.run(work)
-
-
-def known_of(n: int, generation: Generation, work: int, run: str, plan: Plan) -> Known:
-    """A network as follow-ups refer to it."""
-    assert generation.candidate_id is not None  # of a valid generation
-    return Known(n=n, candidate_id=generation.candidate_id, work=work, run=run, plan=plan)

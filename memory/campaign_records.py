@@ -56,16 +56,39 @@ class CampaignRecords(Store):
             return _campaign(connection, campaign_id)
 
     def spend(
-        self, campaign_id: str, key: str, *, wall_s: float = 0.0, tokens: int = 0, candidates: int = 0
+        self,
+        campaign_id: str,
+        key: str,
+        *,
+        wall_s: float = 0.0,
+        tokens: int = 0,
+        candidates: int = 0,
+        agent: str = "",
+        model: str = "",
+        tokens_in: int = 0,
+        tokens_out: int = 0,
     ) -> Campaign:
         """Add to what a campaign has spent, once per ``key``: a node that runs twice counts once.
 
         Args:
             key: names the piece of work, e.g. ``"3/generate/0"``.
             wall_s: seconds.
+            tokens: where the tokens of prompt and completion are not known apart.
+            agent, model, tokens_in, tokens_out: who had whom read and write how much, for :meth:`accounts`.
         """
         with writing(self._engine) as connection:
-            spend_once(connection, campaign_id, key, wall_s=wall_s, tokens=tokens, candidates=candidates)
+            spend_once(
+                connection,
+                campaign_id,
+                key,
+                wall_s=wall_s,
+                tokens=tokens,
+                candidates=candidates,
+                agent=agent,
+                model=model,
+                tokens_in=tokens_in,
+                tokens_out=tokens_out,
+            )
             return _campaign(connection, campaign_id)
 
     def set_budget(self, campaign_id: str, budget: dict[str, Any]) -> Campaign:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import ColumnElement, Connection, select
 
@@ -20,17 +20,20 @@ class GenerationRecords(Store):
         """Remember a generation if its slot is free; the stored one."""
         return self.put_generations([generation])[0]
 
-    def put_generations(self, generations: Iterable[Generation]) -> list[Generation]:
+    def put_generations(self, generations: Iterable[Generation], model: str = "") -> list[Generation]:
         """Remember generations whose slots are free, and what they cost; the stored ones, in order.
 
         One transaction: a budget counts exactly the answers that are on record.
+
+        Args:
+            model: name of the one that answered; the designer is charged for it.
         """
         wanted = list(generations)
         with writing(self._engine) as connection:
             insert_missing(connection, t.generations, [one.model_dump() for one in wanted])
             for one in wanted:
                 key = f"write/{one.cycle}/{one.slot}"
-                spend_once(connection, one.campaign_id, key, tokens=one.tokens_in + one.tokens_out, candidates=1)
+                spend_once(connection, one.campaign_id, key, candidates=1, **_cost(one, "designer", model))
             return [_load(connection, _key(one.campaign_id, one.cycle, one.slot)) for one in wanted]
 
     def update_generation(self, campaign_id: str, cycle: int, slot: int, **changes: Any) -> Generation:
@@ -66,14 +69,18 @@ class GenerationRecords(Store):
         assert row is not None  # put above
         return RepairAttempt.model_validate(dict(row._mapping))
 
-    def put_repairs(self, attempts: Iterable[RepairAttempt]) -> None:
-        """Remember repair attempts that are new, and what they cost, in one transaction."""
+    def put_repairs(self, attempts: Iterable[RepairAttempt], model: str = "") -> None:
+        """Remember repair attempts that are new, and what they cost, in one transaction.
+
+        Args:
+            model: name of the one that answered; the repair agent is charged for it.
+        """
         wanted = list(attempts)
         with writing(self._engine) as connection:
             insert_missing(connection, t.repair_attempts, [_repair_values(one) for one in wanted])
             for one in wanted:
                 key = f"repair/{one.cycle}/{one.slot}/{one.try_no}"
-                spend_once(connection, one.campaign_id, key, tokens=one.tokens_in + one.tokens_out)
+                spend_once(connection, one.campaign_id, key, **_cost(one, "repair", model))
 
     def judge_repair(self, attempt: RepairAttempt) -> None:
         """Store what a kept attempt came to: its candidate and its verdict.
@@ -95,6 +102,20 @@ class GenerationRecords(Store):
             query = query.where(table.cycle == cycle)
         rows = self._rows(query.order_by(table.cycle, table.slot, table.try_no))
         return [RepairAttempt.model_validate(dict(row._mapping)) for row in rows]
+
+
+class _Cost(TypedDict, total=False):
+    agent: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+
+
+def _cost(answer: Generation | RepairAttempt, agent: str, model: str) -> _Cost:
+    """What an answer cost; nobody is charged for what no model wrote."""
+    if not answer.tokens_in + answer.tokens_out:
+        return _Cost()
+    return _Cost(agent=agent, model=model[:200], tokens_in=answer.tokens_in, tokens_out=answer.tokens_out)
 
 
 def _repair_values(attempt: RepairAttempt) -> dict[str, Any]:

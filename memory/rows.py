@@ -154,6 +154,24 @@ class Admission(Frozen):
     metric: float | None = None
 
 
+class Account(Frozen):
+    """What one agent had one model read and write.
+
+    Attributes:
+        agent: ``designer``, ``repair``, ``reinforcer``, …; empty where nobody said.
+        model: its name; empty where nobody said.
+        calls: answers, or other pieces of work that cost tokens.
+        tokens: all of them; more than ``tokens_in`` and ``tokens_out`` where those are not known apart.
+    """
+
+    agent: str
+    model: str
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    tokens: int
+
+
 class Prediction(Frozen):
     """What was predicted of a candidate before it was trained, and what that decided.
 

@@ -34,6 +34,9 @@ _COUNTED = re.compile(
     r"[\s-]*(?:(?:trainable|total|free)\s+)?(?:param|weight|layer|block|class|channel|filter|head|epoch"
     r"|(?:kilo|mega)?byte|[km]b\b|milli|second|minute|ms\b|percent)"
 )
+_FRACTION = re.compile(
+    r"(?<![\w./])([13])[/⁄]([248])(?=\s+(?:(?:of\s+)?an?\s+)?(?:thousand|million|billion|[kmg]i?b|kilo|mega)\b)"
+)
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
@@ -44,6 +47,7 @@ class UnclearNumber(ValueError):
 def plain_numbers(text: str) -> str:
     """The text with one spelling for signs, blanks, powers and numbers in words."""
     text = re.sub(r"[\u00a0\u2000-\u200a\u202f]", " ", text)
+    text = _FRACTION.sub(lambda m: f"{Decimal(m[1]) / Decimal(m[2])}", text)
     text = re.sub(r"[⁰¹²³⁴-⁹]+", lambda m: "^" + m.group().translate(_SUPERSCRIPTS), text)
     text = text.replace("—", ", ").translate(dict.fromkeys(map(ord, "−–‒‐‑﹣－"), "-"))
     return re.sub(r"\b(?:minus|negative)\s+(?=[\d.])", "-", _digits_for_words(text))

@@ -69,6 +69,16 @@ THEN_NOTHING = re.compile(
     rf"|(?:(?!{COUNTABLE})[a-z][a-z-]*\s+){{0,3}}"
     rf"(?:classifiers?|networks?|nets?|models?|cnns?|convnets?|architectures?|{MARK}))"
 )
+FLOPS = re.compile(r"[\s-]*flops?\b(?:\s+(?:budget|limit|cap))?")
+"""Behind a number; sizes of operations were put into this form before."""
+# How many parts a network has: said in words too, and with words between.
+COUNTS = re.compile(
+    r"(?<![\w.,-])(?:\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten|single|a\s+few|several)[\s-]+"
+    r"(?:(?!param|weight|class)[a-z][a-z0-9-]*\s+){0,2}(?:layers?|layered|blocks?|stages?|heads?|filters?"
+    r"|kernels?|neurons?|hidden\s+units)\b"
+    r"|\b(?:depth|width|kernel\s+size|stride|batch\s+size|learning\s+rate|dropout(?:\s+rate)?|momentum"
+    r"|lr)\s*(?:=|:|of|is)?\s*[\d.]+"
+)
 OTHERS: tuple[tuple[str, str], ...] = (
     (r"(?:(?P<prefix>kilo|mega|giga|[kmg])i?)?(?:bytes?|b)", "a size in bytes"),
     (

@@ -12,6 +12,8 @@ from .shared import Shared
 from .words import explain_error
 
 AT_ONCE: Final = 4
+WAITING: Final = 32
+"""Threads for tools that only wait for something to happen."""
 MOST_WAITING: Final = 1000
 
 _log = logging.getLogger(__name__)
@@ -43,12 +45,16 @@ class CallPool:
         self.shared = shared
         self._most = at_once + most_waiting
         self._open = 0
+        self._closing = threading.Event()
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="call")
+        self._waiters = ThreadPoolExecutor(max_workers=WAITING, thread_name_prefix="wait")
 
     def close(self) -> None:
         """Let what runs end, refuse what waits, and close what tools share."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._closing.set()
+        for pool in (self._waiters, self._pool):
+            pool.shutdown(wait=True, cancel_futures=True)
         self.shared.close()
 
     def __enter__(self) -> CallPool:
@@ -78,7 +84,8 @@ class CallPool:
                 raise TooBusy(f"{self._open} calls are open already, more are not taken: try again in a second")
             self._open += 1
         try:
-            future = self._pool.submit(self._run, tool, arguments, Context(self.shared, report, cancelled))
+            pool = self._waiters if tool.waits else self._pool
+            future = pool.submit(self._run, tool, arguments, Context(self.shared, report, cancelled))
         except RuntimeError as error:
             self._left(None)
             raise ToolError("netwright is closing: ask again when it runs") from error

@@ -173,7 +173,7 @@ class WatchedCampaign(Result):
     best: tuple[WatchedNetwork, ...] = Field(description=f"The best {_BEST} networks.")
 
 
-@TOOLS.tool(title="Watch a campaign")
+@TOOLS.tool(title="Watch a campaign", waits=True)
 def watch_campaign(arguments: WatchCampaignArguments, context: Context) -> WatchedCampaign:
     """Tell how a campaign is doing: state, cycles with valid rate, accuracy and novelty, and the best networks so far.
 
