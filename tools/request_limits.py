@@ -102,8 +102,8 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
         RequestError: a limit on something else, or one that is unclear, contradictory or not positive.
     """
     text = _plain(text, task)
-    for hit in BESIDE.finditer(text):
-        notes.append(f"'{hit.group().strip()}' was passed over: it says nothing of the network")
+    for beside in BESIDE.finditer(text):
+        notes.append(f"'{beside.group().strip()}' was passed over: it says nothing of the network")
     text = BESIDE.sub(" ", text)
     _refuse_by_words(text)
     found, begin = _Found(), 0
@@ -112,8 +112,8 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
             begin = _read_range(text, begin, hit, found) or _read_one(text, begin, hit, found, task)
     except UnclearNumber as error:
         raise RequestError(str(error)) from error
-    if not (found.least or found.most) and (hit := UNREAD.search(text.replace(MARK, ""))):
-        said = hit.group().strip()
+    if not (found.least or found.most) and (unread := UNREAD.search(text.replace(MARK, ""))):
+        said = unread.group().strip()
         if not re.search(r"\b(?:no|without|any|few|fewest|least)\b", said):
             notes.append(f"no limit on parameters was read from '{said[:80]}'")
     return _together(found, notes)

@@ -27,8 +27,8 @@ from . import (
     serving,
     talk,
     tools,
-    web,
     watch,
+    web,
 )
 from .console import fail
 
