@@ -63,6 +63,8 @@ class _Found:
     least: dict[int, str] = field(default_factory=dict)
     most: dict[int, str] = field(default_factory=dict)
     flops: dict[int, str] = field(default_factory=dict)
+    exact: set[int] = field(default_factory=set)
+    bare: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,8 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
         RequestError: a limit on something else, or one that is unclear, contradictory or not positive.
     """
     text = _plain(text, task)
-    for hit in BESIDE.finditer(text):
-        notes.append(f"'{hit.group().strip()}' was passed over: it says nothing of the network")
+    for aside in BESIDE.finditer(text):
+        notes.append(f"'{aside.group().strip()}' was passed over: it says nothing of the network")
     text = BESIDE.sub(" ", text)
     _refuse_by_words(text)
     found, begin = _Found(), 0
@@ -112,8 +114,8 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
             begin = _read_range(text, begin, hit, found) or _read_one(text, begin, hit, found, task)
     except UnclearNumber as error:
         raise RequestError(str(error)) from error
-    if not (found.least or found.most) and (hit := UNREAD.search(text.replace(MARK, ""))):
-        said = hit.group().strip()
+    if not (found.least or found.most) and (unread := UNREAD.search(text.replace(MARK, ""))):
+        said = unread.group().strip()
         if not re.search(r"\b(?:no|without|any|few|fewest|least)\b", said):
             notes.append(f"no limit on parameters was read from '{said[:80]}'")
     return _together(found, notes)
@@ -257,6 +259,10 @@ def _take(words: _Words, found: _Found) -> None:
         raise RequestError(
             f"'{words.tail}{words.said}' contradicts itself; {_ONLY}, {_EXAMPLE} or 'over 10k parameters'"
         )
+    if relation == "exact":
+        found.exact.add(value)
+    if relation == "none":
+        found.bare.add(value)
     if relation in ("least", "exact"):
         found.least[value] = words.said
     if relation in ("most", "exact", "none"):
@@ -285,6 +291,9 @@ def _together(found: _Found, notes: list[str]) -> RequestLimits:
             said = ", ".join(f"{value:,}" for value in sorted(limits))
             notes.append(f"of several {name} limits ({said}) the tightest counts: {tightest(limits):,} parameters")
     least, most = max(found.least, default=None), min(found.most, default=None)
+    if found.exact and found.bare - found.exact:
+        said = " and ".join(f"{value:,}" for value in sorted(found.exact | found.bare))
+        raise RequestError(f"the limits contradict each other: {said} parameters, and one of them exactly")
     if most is not None and least is not None and least > most:
         raise RequestError(f"the limits contradict each other: at least {least:,} and at most {most:,} parameters")
     if least is not None and least > MOST_LEAST:

@@ -41,7 +41,9 @@ _FLOPS_AFTER = re.compile(
     rf"(?P<num>{NUMBER})(?:[\s-]*(?P<unit>{UNIT})(?=[\s-]|$))?[\s-]*{_FLOP}(?:[\s-]+(?P<noun>budget|limit|cap|count))?"
 )
 _FLOPS_BEFORE = re.compile(
-    rf"\b{_FLOP}(?:\s+(?:budget|limit|cap|count))?(?P<said>[\s:=<>≤≥]*(?:[a-z]+[\s:]+){{0,4}}?[<>≤≥=\s]*){_AMOUNT}(?!\s*(?:param|weight|%|[kmg]?b\b))"
+    rf"(?<!\d)(?<!\d )\b{_FLOP}(?:\s+(?:budget|limit|cap|count))?"
+    rf"(?P<said>[\s:=<>≤≥]*(?:[a-z]+[\s:]+){{0,4}}?[<>≤≥=\s]*){_AMOUNT}"
+    rf"(?!\s*(?:param|weight|%|[kmg]?b\b))"
 )
 
 

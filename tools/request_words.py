@@ -64,7 +64,7 @@ COUNTABLE = (
 )
 # What may follow a number that has no noun: nothing that could be counted by it.
 THEN_NOTHING = re.compile(
-    rf"[\s-]*(?:$|[.,;:!?)\]]|[^\x00-\x7f]|(?:and|but|or|for|on|with|in|that|which|please|total|overall"
+    rf"[\s-]*(?:$|[.,;:!?)\]]|[a-z_]+\s*=|[^\x00-\x7f]|(?:and|but|or|for|on|with|in|that|which|please|total|overall"
     rf"|using|to|at|max|min|"
     rf"under|below|over|above|no|not)\b"
     rf"|(?:(?!{COUNTABLE})[a-z][a-z-]*\s+){{0,3}}"
