@@ -126,7 +126,7 @@ _SECRET_PATH = (
     r"|passwd\b|/?etc/shadow|shadow\s+file|c:\\|\.env\b|\.aws\b|\.bashrc|\.netrc|\.git/|file://)"
 )
 _READ = (
-    r"(?:read|open|load|write|writ|print|dump|list|scan|delet|remov|steal|leak|copy|copie|upload|send|sent"
+    r"(?:e-?mail|read|open|load|write|writ|print|dump|list|scan|delet|remov|steal|leak|copy|copie|upload|send|sent"
     r"|post|exfiltrat|fetch|"
     r"download|connect|access|import|return|includ|show|reveal|collect|log|walk|search|look|get|find"
     r"|encrypt|wip|eras|modif|chang|"

@@ -41,6 +41,7 @@ from .request_words import (
     UNREAD,
     VAGUE,
     Relation,
+    said_behind,
 )
 
 MOST_PARAMS = 10**12
@@ -197,7 +198,7 @@ def _read_one(text: str, begin: int, hit: re.Match[str], found: _Found, task: Ta
         tail=tail.group() if tail else "",
         rest=after[end:],
         noun=noun is not None,
-        suffix=suffix.lastgroup if suffix else None,
+        suffix=said_behind(suffix),
     )
     if flops := FLOPS.match(words.rest):
         _take_flops(words, words.rest[flops.end() :], found)
@@ -271,7 +272,7 @@ def _take(words: _Words, found: _Found) -> None:
 
 def _take_flops(words: _Words, rest: str, found: _Found) -> None:
     behind = SUFFIX.match(rest)
-    relation = words.relation if words.relation != "none" else (behind.lastgroup if behind else "most")
+    relation = words.relation if words.relation != "none" else (said_behind(behind) or "most")
     if words.value < 1:
         raise RequestError(f"a limit on FLOPs must be positive, the request says {words.value:,f}")
     if relation != "most":

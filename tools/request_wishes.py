@@ -94,7 +94,7 @@ _TOLD = re.compile(
     r"\b(?:\s+(?!and\b|then\b|under|below|at\b)[\w']+){0,6}?\s+"
     r"(?:accuracy|accuracies|learning\s+curves?|training\s+curves?|loss\s+curves?|scores?|how\s+(?:well"
     r"|good|accurate))(?!\w)"
-    r"|\b(?:what|which)\s+(?:\w+\s+){0,2}?(?:accuracy|score)\b(?!\s+limit)"
+    r"|\b(?:what|which)\s+(?:\w+\s+){0,4}?(?:accuracy|score)\b(?!\s+limit)"
     r"|\bhow\s+(?:\S+\s+)?(?:well|good|accurate)(?:ly)?\b"
     r"|\b(?:with|and)\s+(?:its|their|the)\s+(?:\w+\s+)?(?:accuracy|learning\s+curve|curve)\b(?!\s*(?:of"
     r"|above|over|at|under|below|>|≥|=|\d))"

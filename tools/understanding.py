@@ -36,6 +36,7 @@ _NO_END = "".join(
     for word in (
         "max",
         "min",
+        "mind",
         "ca",
         "approx",
         "mio",
