@@ -50,7 +50,7 @@ class ThreadSummary(BaseModel):
     Attributes:
         first: the first words that were said in it.
         at: when something was said last, ISO 8601, UTC.
-        state: kind of the last reply; ``open`` where the last message has none yet; ``empty``.
+        state: kind of the last reply; ``open`` where the last message has none yet.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,11 +66,10 @@ def list_threads(records: Records) -> list[ThreadSummary]:
     found = []
     for path in sorted((home() / "threads").glob("*/thread.db")):
         with closing(ThreadFile(path.parent)) as file:
-            said = file.exchanges()
-        if said:
-            last = said[-1]
+            first, last = file.first(), file.last()
+        if first is not None and last is not None:
             state = last.reply.kind if last.reply else "open"
-            words = " ".join(said[0].said.split())[:80]
+            words = " ".join(first.said.split())[:80]
             found.append(ThreadSummary(thread=path.parent.name, first=words, at=last.replied or last.at, state=state))
     return sorted(found, key=lambda one: one.at, reverse=True)
 
