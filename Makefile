@@ -16,7 +16,7 @@ STAMP := $(VENV)/.installed-$(KEY)
 CORES ?= 2
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-vllm test-fuzz bench-ablations bench-corpus bench-evaluator bench-predictor bench-validation bench-blocks bench-blocks-forward bench-dedup bench-grpo bench-loop bench-records bench-retrieval bench-repair bench-tuning lint format docs lock clean
+.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-vllm test-fuzz bench-ablations bench-corpus bench-evaluator bench-predictor bench-validation bench-blocks bench-blocks-forward bench-dedup bench-grpo bench-loop bench-records bench-retrieval bench-repair bench-tuning check-requests lint format docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -127,6 +127,9 @@ bench-retrieval: bench-blocks ## 60 queries over the blocks of bench-blocks: hit
 
 bench-repair: setup ## 100 broken programs of the embedded model: how many are repaired, with hints and without?
 	$(PY) benchmarks/repair.py
+
+check-requests: setup ## written requests against what they mean: understood of 40 per file
+	$(PY) benchmarks/written_requests.py
 
 bench-tuning: setup ## one cycle of the embedded model under different settings of its tuning (goes on where it was; half an hour)
 	$(PY) benchmarks/tuning_study.py

@@ -14,12 +14,14 @@ from decimal import Decimal
 from ..memory.types import RequestLimits, Task
 from .quantities import UnclearNumber, plain_numbers, value_of
 from .request_words import (
+    BESIDE,
     BYTES,
     CLASSES,
     COUNTS,
     FILLER,
     FLOPS,
     KNOWN_NETWORK,
+    MARK,
     NO_NUMBER,
     NO_PARAMS,
     NOUN,
@@ -35,8 +37,11 @@ from .request_words import (
     TAIL_CHARS,
     THEN_NOTHING,
     THEN_NOUN,
+    TIME,
+    UNREAD,
     VAGUE,
     Relation,
+    said_behind,
 )
 
 MOST_PARAMS = 10**12
@@ -59,6 +64,8 @@ class _Found:
     least: dict[int, str] = field(default_factory=dict)
     most: dict[int, str] = field(default_factory=dict)
     flops: dict[int, str] = field(default_factory=dict)
+    exact: set[int] = field(default_factory=set)
+    bare: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,9 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
         RequestError: a limit on something else, or one that is unclear, contradictory or not positive.
     """
     text = _plain(text, task)
+    for aside in BESIDE.finditer(text):
+        notes.append(f"'{aside.group().strip()}' was passed over: it says nothing of the network")
+    text = BESIDE.sub(" ", text)
     _refuse_by_words(text)
     found, begin = _Found(), 0
     try:
@@ -105,12 +115,17 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
             begin = _read_range(text, begin, hit, found) or _read_one(text, begin, hit, found, task)
     except UnclearNumber as error:
         raise RequestError(str(error)) from error
+    if not (found.least or found.most) and (unread := UNREAD.search(text.replace(MARK, ""))):
+        said = unread.group().strip()
+        if not re.search(r"\b(?:no|without|any|few|fewest|least)\b", said):
+            notes.append(f"no limit on parameters was read from '{said[:80]}'")
     return _together(found, notes)
 
 
 def _plain(text: str, task: Task | None) -> str:
     """One spelling for numbers, and without those that only say again what the images are."""
     text = plain_numbers(text)
+    text = re.sub(r"\bin\s*[\[(]\s*([\w.]+)\s*[,;]\s*([\w.]+)\s*[\])]", r"between \1 and \2", text)
     # A sign that stands off, as in "under - 5k"; elsewhere a dash between blanks is punctuation.
     text = re.sub(r"((?:under|below|most|least|than|of|over|above|[<>≤≥=])\s*)-\s+(?=\d)", r"\1-", text)
     # Numbers written onto a word that limits, as in "under200k" and "max_200k"; "conv2d" stays a name.
@@ -130,6 +145,8 @@ def _plain(text: str, task: Task | None) -> str:
 
 def _refuse_by_words(text: str) -> None:
     """What is wrong whatever the numbers are."""
+    if hit := TIME.search(text):
+        raise RequestError(f"'{hit.group()}' is a time or a rate; {_ONLY}, {_EXAMPLE}")
     if hit := NO_PARAMS.search(text):
         raise RequestError(f"a parameter limit must be positive, the request says '{hit.group()}'")
     if hit := VAGUE.search(text) or NO_NUMBER.search(text):
@@ -181,7 +198,7 @@ def _read_one(text: str, begin: int, hit: re.Match[str], found: _Found, task: Ta
         tail=tail.group() if tail else "",
         rest=after[end:],
         noun=noun is not None,
-        suffix=suffix.lastgroup if suffix else None,
+        suffix=said_behind(suffix),
     )
     if flops := FLOPS.match(words.rest):
         _take_flops(words, words.rest[flops.end() :], found)
@@ -243,6 +260,10 @@ def _take(words: _Words, found: _Found) -> None:
         raise RequestError(
             f"'{words.tail}{words.said}' contradicts itself; {_ONLY}, {_EXAMPLE} or 'over 10k parameters'"
         )
+    if relation == "exact":
+        found.exact.add(value)
+    if relation == "none":
+        found.bare.add(value)
     if relation in ("least", "exact"):
         found.least[value] = words.said
     if relation in ("most", "exact", "none"):
@@ -251,7 +272,7 @@ def _take(words: _Words, found: _Found) -> None:
 
 def _take_flops(words: _Words, rest: str, found: _Found) -> None:
     behind = SUFFIX.match(rest)
-    relation = words.relation if words.relation != "none" else (behind.lastgroup if behind else "most")
+    relation = words.relation if words.relation != "none" else (said_behind(behind) or "most")
     if words.value < 1:
         raise RequestError(f"a limit on FLOPs must be positive, the request says {words.value:,f}")
     if relation != "most":
@@ -271,6 +292,9 @@ def _together(found: _Found, notes: list[str]) -> RequestLimits:
             said = ", ".join(f"{value:,}" for value in sorted(limits))
             notes.append(f"of several {name} limits ({said}) the tightest counts: {tightest(limits):,} parameters")
     least, most = max(found.least, default=None), min(found.most, default=None)
+    if found.exact and found.bare - found.exact:
+        said = " and ".join(f"{value:,}" for value in sorted(found.exact | found.bare))
+        raise RequestError(f"the limits contradict each other: {said} parameters, and one of them exactly")
     if most is not None and least is not None and least > most:
         raise RequestError(f"the limits contradict each other: at least {least:,} and at most {most:,} parameters")
     if least is not None and least > MOST_LEAST:

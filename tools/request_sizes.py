@@ -8,13 +8,16 @@ from decimal import Decimal
 from .quantities import NUMBER, UNIT, value_of
 from .request_limits import RequestError
 
+_UNIT = r"(?:(?:kilo|mega|giga)byte|[kmg]i?b)"
+_PARTS = {"half": "0.5", "quarter": "0.25"}
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _BYTE = r"(?:(?P<prefix>kilo|mega|giga|[kmg])[\s-]?(?P<binary>i|bi)?)?(?P<byte>bytes?|bits?|b)(?![a-z0-9])"
 # A lone "b" is a billion, and "kb" is bytes.
 _SIZE = re.compile(
     rf"(?:(?P<lead>between|from)\s+)?(?:(?P<low>{NUMBER})(?:[\s-]*(?P<lowsize>[kmg]i?b(?:ytes?)?))?\s*(?P<sep>and|to|-|\.\.+)\s*)?"
     rf"(?P<num>{NUMBER})[\s-]*(?:(?P<unit>thousand|million|billion)[\s-]+)?(?!b(?![a-z]))(?:{_BYTE})"
-    r"(?P<of>\s+(?:of\s+|in\s+|for\s+)?(?:the\s+|its\s+|all\s+)?(?:weights?|param(?:eter)?s?|flash|disk|storage|rom|memory|space|eeprom|"
+    r"(?P<of>\s+(?:of\s+|in\s+|for\s+)?(?:the\s+|its\s+|all\s+)?(?:weights?|param(?:eter)?s?|flash|disk"
+    r"|storage|rom|memory|space|eeprom|"
     r"(?:as\s+)?(?:a\s+|one\s+)?file)(?![a-z]))?"
 )
 _WIDTHS = (
@@ -26,10 +29,12 @@ _WIDTHS = (
 )
 _WIDTH_TAIL = r"(?:[\s-]+(?:quanti[sz]\w+|precision|weights?|floats?|integers?|format|numbers?|values?))?"
 _MEMORY = re.compile(
-    r"\b(?:v?ram|sram|dram|(?:gpu|video|main|working|peak|activation|runtime|inference|training)[\s-]+memory|activations?)\b"
+    r"\b(?:v?ram|sram|dram|(?:gpu|video|main|working|peak|activation|runtime|inference"
+    r"|training)[\s-]+memory|activations?)\b"
 )
 _FLOP = (
-    r"(?P<scale>[kmgt]|kilo|mega|giga|tera)?[\s-]?(?P<op>flops?|macs?|madds?|mult(?:iply)?[\s-]?adds?|multiply[\s-]accumulates?"
+    r"(?P<scale>[kmgt]|kilo|mega|giga|tera)?[\s-]?(?P<op>flops?|macs?|madds?|mult(?:iply)?[\s-]?adds?"
+    r"|multiply[\s-]accumulates?"
     r"|floating[\s-]point\s+operations)(?![a-z])"
 )
 _RATE = re.compile(r"\bflops?\s*/\s*s\b|\b[kmgt]?flops?\s+(?:per|a)\s+second")
@@ -38,7 +43,9 @@ _FLOPS_AFTER = re.compile(
     rf"(?P<num>{NUMBER})(?:[\s-]*(?P<unit>{UNIT})(?=[\s-]|$))?[\s-]*{_FLOP}(?:[\s-]+(?P<noun>budget|limit|cap|count))?"
 )
 _FLOPS_BEFORE = re.compile(
-    rf"\b{_FLOP}(?:\s+(?:budget|limit|cap|count))?(?P<said>[\s:=<>≤≥]*(?:[a-z]+[\s:]+){{0,4}}?[<>≤≥=\s]*){_AMOUNT}(?!\s*(?:param|weight|%|[kmg]?b\b))"
+    rf"(?<!\d)(?<!\d )\b{_FLOP}(?:\s+(?:budget|limit|cap|count))?"
+    rf"(?P<said>[\s:=<>≤≥]*(?:[a-z]+[\s:]+){{0,4}}?[<>≤≥=\s]*){_AMOUNT}"
+    rf"(?!\s*(?:param|weight|%|[kmg]?b\b))"
 )
 
 
@@ -56,8 +63,12 @@ def plain_sizes(low: str) -> tuple[str, tuple[str, ...]]:
         raise RequestError(
             "operations per second say something of a machine; limit 'FLOPs' of one forward pass instead"
         )
-    low = _flops(low, notes)
-    return _bytes(low, notes), tuple(notes)
+    low = re.sub(rf"\b(half|quarter)\s+(?:of\s+)?an?\s+({_UNIT})s?\b", lambda m: f"{_PARTS[m[1]]} {m[2]}", low)
+    low = re.sub(rf"\ban?\s+(?:single\s+)?({_UNIT})s?\b", r"1 \1", low)
+    low = _bytes(_flops(low, notes), notes)
+    if hit := re.search(rf"(?:\S+\s+){{0,2}}\b{_UNIT}s?\b", low):
+        notes.append(f"no limit was read from '{hit.group()}'")
+    return low, tuple(notes)
 
 
 def _bytes(low: str, notes: list[str]) -> str:
@@ -93,10 +104,9 @@ def _bytes(low: str, notes: list[str]) -> str:
         return f" {text} "
 
     low = _SIZE.sub(counted, low)
-    low = re.sub(
+    return re.sub(
         r"\b(?:memory|file|disk|storage|flash|size|model|network)\s+(?:budget|limit|cap|size)\b", "budget", low
     )
-    return low
 
 
 def _width(low: str) -> tuple[Decimal, str | None, str]:
@@ -126,6 +136,8 @@ def _flops(low: str, notes: list[str]) -> str:
         notes.append(f"'{hit.group().strip()}' was read as {int(count) * 2:,} FLOPs: a multiply-add is two operations")
         return int(count) * 2
 
+    if _FLOPS_AFTER.search(low) or _FLOPS_BEFORE.search(low):
+        low = re.sub(r"\b(?:compute|computation(?:al)?|operations?)\s+(?=budget|limit|cap)", "", low)
     low = _FLOPS_AFTER.sub(lambda hit: f"{value(hit)} flops", low)
     return _FLOPS_BEFORE.sub(
         lambda hit: f"{hit['said'].strip(' :=') or 'at most'} {value(hit)} flops" if hit["num"] else hit.group(), low

@@ -13,7 +13,7 @@ from importlib.resources import files
 _DATASETS = "digits mnist fashion cifar svhn imagenette celeba places"
 _WORDS = (
     "parameters parameter params weights weight classifier classifiers classification classify classifies recognize "
-    "network networks model models convolutional convolution handwritten trainable "
+    "network networks model models convolutional convolution convolutions handwritten trainable "
     "under below within most least maximum minimum between exactly budget fewer smaller larger greater exceed without "
     "residual resnet depthwise separable mobilenet inception densenet squeeze excite channel attention transformer "
     "convnext mixer plain perceptron connected densely connections layers "
@@ -22,9 +22,11 @@ _WORDS = (
 )
 # Names of data sets that are not here and must not be read as one that is; words of requests that look misspelled.
 _NAMES = (
-    "kmnist emnist qmnist nmnist medmnist notmnist imagenet imagenets omniglot usps celebahq cinic kuzushiji bytes byte "
-    "parametric parametrise parameterize parametrized trained trains trainer modelled modeled resnext googlenet "
-    "shufflenet squeezenet efficientnet mnists cifars perceptrons depths fashioned"
+    "kmnist emnist qmnist nmnist medmnist notmnist imagenet imagenets omniglot usps celebahq cinic kuzushiji bytes "
+    "byte parametric parametrise parameterize parametrized trained trains trainer modelled modeled resnext googlenet "
+    "megabits kilobits gigabits gigabytes terabytes bits convnet convnets convs resnets densenets "
+    "transforms plains shufflenet squeezenet efficientnet "
+    "mnists cifars perceptrons depths fashioned"
 )
 _WORD = re.compile(r"(?<![^\W_])[a-z]{4,}(?![^\W_]*[^\x00-\x7f])")
 _LONG, _LONGER = 5, 8
@@ -41,15 +43,20 @@ def corrected(text: str, known: frozenset[str] = frozenset()) -> tuple[str, tupl
 
     def mended(hit: re.Match[str]) -> str:
         word = hit.group()
-        meant = None if word in known else _meant(word)
-        if meant is None:
+        found = None if word in known else meant(word)
+        if found is None:
             return word
-        note = f"'{word}' was read as '{meant}'"
+        note = f"'{word}' was read as '{found}'"
         if note not in notes:
             notes.append(note)
-        return meant
+        return found
 
     return _WORD.sub(mended, text), tuple(notes)
+
+
+def vocabulary() -> frozenset[str]:
+    """The English words that requests are made of."""
+    return frozenset(_WORDS.split())
 
 
 @cache
@@ -59,7 +66,8 @@ def _right() -> frozenset[str]:
     return frozenset((*english.split(), *_WORDS.split(), *_DATASETS.split(), *_NAMES.split()))
 
 
-def _meant(word: str) -> str | None:
+def meant(word: str) -> str | None:
+    """The word of requests that a misspelled word stands for; ``None`` if it is right, or nothing is near."""
     if word in _right() or len(word) > 20:
         return None
     near: dict[int, list[str]] = {}
