@@ -247,6 +247,8 @@ class HttpSettings(Settings):
     workers: int = Field(default=4, ge=1, le=256, description="calls of tools that run at once")
     queued: int = Field(default=64, ge=0, description="calls that may wait beside them; one more is answered by 429")
     chats: int = Field(default=2, ge=1, le=64, description="turns of conversations at once; each holds a model")
+
+
 class SupervisionSettings(Settings):
     """A campaign waits for a full disk, memory or a model's server, and tries again, instead of failing."""
 

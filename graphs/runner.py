@@ -20,7 +20,7 @@ from ..memory.rows import Campaign
 from ..tools.report import campaign_report, write_report
 from .attempt import attempt
 from .config import Config
-from .journal import Happening, note
+from .journal import Happening, happenings, note
 from .locking import CampaignBusy, one_process
 from .logs import campaign_log
 from .morning import write_morning
@@ -113,7 +113,7 @@ def _supervised(
         _tell(run, records, config, "waiting", trouble=trouble.kind)
 
     supervisor = Supervisor(run, records, folder, config.supervision, seed=config.campaign.seed, tell=tell)
-    _note_beginning(run, records, folder)
+    _note_beginning(run, folder)
     while True:
         inner = AttemptControl(control)
         try:
@@ -142,9 +142,10 @@ def _prepare(run: str, records: Records, config: Config, folder: Path, superviso
     recover_trials(records, run)
 
 
-def _note_beginning(run: str, records: Records, folder: Path) -> None:
-    stored, last = records.get_campaign(run), heartbeat(folder)
-    if stored.state in ("running", "waiting") and last is not None:
+def _note_beginning(run: str, folder: Path) -> None:
+    """Write down that a process takes the campaign up, and that the one before did not say how it ended."""
+    before, last = happenings(folder), heartbeat(folder)
+    if before and before[-1].what not in ("ended", "stopped", "failed") and last is not None:
         how = "the machine went down" if last.elsewhere else "its process died without a word: killed, or out of memory"
         note(folder, Happening(what="killed", reason=how, seconds=round(last.age_s, 1)))
         _log.warning("the process before this one did not end properly: %s", how)
