@@ -26,6 +26,7 @@ from .logs import campaign_log
 from .morning import write_morning
 from .notifying import News, tell_webhook
 from .recovery import recover_trials
+from .retention import distrust_checkpoints
 from .services import SPENT, Event, no_events
 from .sizes import mark_beginning
 from .standing import asked, beat, heartbeat
@@ -149,6 +150,8 @@ def _note_beginning(run: str, folder: Path) -> None:
         how = "the machine went down" if last.elsewhere else "its process died without a word: killed, or out of memory"
         note(folder, Happening(what="killed", reason=how, seconds=round(last.age_s, 1)))
         _log.warning("the process before this one did not end properly: %s", how)
+        if last.elsewhere:
+            distrust_checkpoints(folder)
     note(folder, Happening(what="begun"))
     _log.info("campaign %s begun, process %d", run, os.getpid())
 

@@ -25,10 +25,8 @@ from . import (
     reinforcing,
     serve,
     serving,
+    talk,
     tools,
-    web,
-    talk,
-    talk,
     web,
 )
 

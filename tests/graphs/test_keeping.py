@@ -18,13 +18,15 @@ from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.sqlite import SqliteSaver
 from netwright.graphs.asked import register_campaign
 from netwright.graphs.config import Config, RetentionSettings, load_config
-from netwright.graphs.journal import happenings
+from netwright.graphs.journal import Happening, happenings, note
 from netwright.graphs.locking import one_process
 from netwright.graphs.logs import campaign_log
 from netwright.graphs.recovery import recover_trials
 from netwright.graphs.retention import open_checkpoints, prune_adapters, prune_checkpoints
+from netwright.graphs.runner import _note_beginning
 from netwright.graphs.services import SPENT, Services
 from netwright.graphs.sizes import campaign_sizes, mark_beginning
+from netwright.graphs.standing import HEARTBEAT, beat
 from netwright.memory.adapters import AdapterStore
 from netwright.memory.home import home_folder
 from netwright.memory.records import Records
@@ -98,6 +100,22 @@ def test_checkpoints_stay_as_small_as_one(tmp_path):
     assert max(sizes) < 150_000, sizes
     with sqlite3.connect(tmp_path / "checkpoints.db") as other:
         assert other.execute("select count(*) from checkpoints").fetchone() == (1,)
+
+
+def test_after_a_loss_of_power_the_records_alone_are_trusted(records):
+    """Another boot's heartbeat and a journal without an end: the checkpoint may be newer than the records."""
+    folder = home_folder("campaigns", "c")
+    open_checkpoints(folder).close()
+    note(folder, Happening(what="begun"))
+    beat(folder)
+    _note_beginning("c", folder)
+    assert (folder / "checkpoints.db").exists(), "a kill on a machine that stayed up takes no transaction"
+    sign = json.loads((folder / HEARTBEAT).read_text())
+    (folder / HEARTBEAT).write_text(json.dumps(sign | {"boot": "another"}))
+    _note_beginning("c", folder)
+    assert not (folder / "checkpoints.db").exists()
+    told = [(one.what, one.reason) for one in happenings(folder) if one.what == "killed"]
+    assert told[-1] == ("killed", "the machine went down")
 
 
 def test_a_file_of_an_earlier_version_takes_the_mode_too(tmp_path):

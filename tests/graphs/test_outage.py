@@ -175,7 +175,7 @@ def test_a_webhook_that_stumbles_is_asked_again_and_one_that_is_dead_hurts_nobod
 
 
 def test_a_server_that_stays_away_ends_it_as_failed_with_advice(model_server, netwright_home):
-    config = settings("http://127.0.0.1:9", "supervision.give_up_s=0.3")
+    config = settings("http://127.0.0.1:9", "supervision.give_up_s=0")
     with Records() as records:
         register_campaign(config, "away", records)
         with pytest.raises(CampaignGaveUp, match="check its address"):

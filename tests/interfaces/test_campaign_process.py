@@ -81,6 +81,7 @@ def lived(shared_home: Path, settings: Config) -> Iterator[list[CampaignState]]:
         yield seen
 
 
+@pytest.mark.slow
 def test_states_of_a_life(lived):
     begun, working, killed, stopped, ended = lived
     assert begun.state in ("starting", "running")
@@ -93,15 +94,18 @@ def test_states_of_a_life(lived):
     assert ended.reason == "budget: 1 cycles"
 
 
+@pytest.mark.slow
 def test_all_campaigns_are_listed(lived):
     with Records() as records:
         assert [one.id for one in campaign_states(records)] == ["night"]
 
 
+@pytest.mark.slow
 def test_output_is_kept(lived, shared_home):
     assert "budget: 1 cycles" in (shared_home / "campaigns" / "night" / "process.log").read_text()
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_told_of_and_its_trials_are_taken_back(lived, shared_home):
     told = [one.what for one in happenings(shared_home / "campaigns" / "night")]
     assert told == ["begun", "killed", "begun", "ended"]
@@ -109,6 +113,7 @@ def test_a_killed_process_is_told_of_and_its_trials_are_taken_back(lived, shared
         assert records.running_trials() == []
 
 
+@pytest.mark.slow
 def test_an_id_is_taken_once(lived, settings):
     with pytest.raises(RecordsError, match="exists"):
         start_campaign(settings, "night")
@@ -117,6 +122,7 @@ def test_an_id_is_taken_once(lived, settings):
             call("nobody")
 
 
+@pytest.mark.slow
 def test_a_wrong_budget_is_refused_before_anything_starts(lived):
     with pytest.raises(ValueError, match="cycels"):
         resume_campaign("night", {"cycels": 2})

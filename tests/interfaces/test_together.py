@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 from netwright.graphs.config import Config, load_config
+from netwright.graphs.locking import CampaignBusy
+from netwright.graphs.talking import open_conversation
 from netwright.interfaces.campaign_process import campaign_states, pause_campaign, resume_campaign, start_campaign
 from netwright.memory.records import Records
 from netwright.tools.generators.corpus import build_corpus
@@ -91,8 +93,13 @@ def check_whole(home: Path, runs: tuple[str, ...]) -> None:
 def test_two_campaigns_and_a_chat(netwright_home, script):
     for name, seed in (("a", 1), ("b", 2)):
         start_campaign(settings(script, seed, "campaign.candidates=3", "budget.cycles=1"), name)
-    reply = answer(chat(script, "a digits classifier", "talk"))
-    assert reply["kind"] == "answer"
+    assert set(states().values()) <= {"starting", "running"}
+    with pytest.raises(CampaignBusy):
+        resume_campaign("a")
+    # In this process, to save the suite the imports of another one.
+    talk = load_config(overrides=["model.name=scripted", f"model.path={script}", "sandbox.workers=1"])
+    with Records() as records, open_conversation(talk, records, "talk", approve="always") as conversation:
+        assert conversation.say("two variants of a digits classifier").kind == "answer"
     wait_for(lambda: set(states().values()) == {"complete"}, netwright_home)
     check_whole(netwright_home, ("a", "b"))
     one, other = own(netwright_home, "a"), own(netwright_home, "b")
