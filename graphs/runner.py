@@ -125,6 +125,10 @@ def _supervised(
                 raise
             if control.drain_requested:
                 return None
+            left_s = _left_s(run, records, config, supervisor)
+            if left_s is not None and left_s <= 0:
+                _pay_waiting(run, records, supervisor)
+                return f"{SPENT}{config.budget.wall_s:g} seconds of wall time, the last of them waiting: {error}"[:1000]
             continue
         if reason is None and inner.drain_reason and inner.drain_reason.startswith(SPENT):
             return inner.drain_reason
@@ -136,11 +140,16 @@ def _prepare(run: str, records: Records, config: Config, folder: Path, superviso
     mark_beginning(records, folder)
     records.set_operation(run, {name: getattr(config, name).model_dump(mode="json") for name in OPERATION})
     records.update_campaign(run, state="running", stop_reason=None)
+    _pay_waiting(run, records, supervisor)
+    beat(folder)
+    recover_trials(records, run)
+
+
+def _pay_waiting(run: str, records: Records, supervisor: Supervisor) -> None:
+    """Put what was waited on the campaign's account: a night ends when it was to end."""
     if supervisor.unpaid_s:
         records.spend(run, key=f"wall/waited/{uuid4().hex[:8]}", wall_s=supervisor.unpaid_s)
         supervisor.unpaid_s = 0.0
-    beat(folder)
-    recover_trials(records, run)
 
 
 def _note_beginning(run: str, folder: Path) -> None:

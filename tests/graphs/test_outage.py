@@ -203,3 +203,12 @@ def test_a_stop_during_a_wait_stops_at_once(netwright_home):
         thread.join()
     assert result.campaign.state == "stopped"
     assert result.campaign.stop_reason == "terminated"
+
+
+def test_a_night_that_ends_in_a_wait_ends_by_its_budget(netwright_home):
+    config = settings("http://127.0.0.1:9", "supervision.disk_floor_mb=1e12", "budget.wall_s=0.3")
+    with Records() as records:
+        register_campaign(config, "short-night", records)
+        result = run_campaign("short-night", records, config)
+    assert result.campaign.state == "complete"
+    assert "seconds of wall time, the last of them waiting" in (result.campaign.stop_reason or "")
