@@ -174,6 +174,7 @@ def test_a_webhook_that_stumbles_is_asked_again_and_one_that_is_dead_hurts_nobod
     assert tell_webhook(NotifySettings(webhook_env="MY_HOOK"), "end", {"campaign": "y"})
 
 
+@pytest.mark.slow
 def test_a_server_that_stays_away_ends_it_as_failed_with_advice(model_server, netwright_home):
     config = settings("http://127.0.0.1:9", "supervision.give_up_s=0")
     with Records() as records:
@@ -186,6 +187,7 @@ def test_a_server_that_stays_away_ends_it_as_failed_with_advice(model_server, ne
     assert "Go on when the cause is removed" in (netwright_home / "campaigns" / "away" / "morning.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_stop_during_a_wait_stops_at_once(netwright_home):
     config = settings("http://127.0.0.1:9", "supervision.first_s=300", "supervision.most_s=300")
     control = RunControl()
