@@ -18,10 +18,12 @@ from langgraph.runtime import RunControl
 from ..memory.records import Records
 from .campaign import CampaignState, campaign_graph
 from .config import Config
+from .logs import logged
 from .opening import open_services
 from .retention import open_checkpoints, prune_adapters, prune_checkpoints
 from .services import Event, Services
 from .standing import beat
+from .tracking import Follower, traced
 from .troubles import check_disk
 
 HEARTBEAT_S = 2.0
@@ -39,23 +41,26 @@ def attempt(
     control: RunControl,
     notify: Callable[[Event], None],
     went_on: Callable[[], None],
+    follower: Follower,
 ) -> str | None:
     """Work until the campaign ends; why it ended, ``None`` when it was drained before.
 
     Args:
         control: of this attempt alone: a failing clock drains it.
         went_on: called when something has been done.
+        follower: told of each closed cycle.
     """
     if config.supervision.enabled:
         check_disk(config.supervision.disk_floor_mb)
     with (
-        open_services(config, run, records, control=control, notify=notify) as services,
+        open_services(config, run, records, control=control, notify=logged(run, notify)) as services,
+        traced(run, config, services.designer.model),
         _heartbeat(run, folder, services),
     ):
-        return _drive(run, folder, services, went_on)
+        return _drive(run, folder, services, went_on, follower)
 
 
-def _drive(run: str, folder: Path, services: Services, went_on: Callable[[], None]) -> str | None:
+def _drive(run: str, folder: Path, services: Services, went_on: Callable[[], None], follower: Follower) -> str | None:
     """Stream the graph to its end."""
     thread: RunnableConfig = {"configurable": {"thread_id": run}, "recursion_limit": STEPS}
     with closing(open_checkpoints(folder)) as connection:
@@ -77,6 +82,7 @@ def _drive(run: str, folder: Path, services: Services, went_on: Callable[[], Non
                 if "close_cycle" in update:
                     with saver.lock:  # a checkpoint may be written by another thread at this moment
                         prune_checkpoints(connection, run)
+                    follower.cycle_closed()
                     prune_adapters(run, services.records, folder, services.config.retention)
         except GraphDrained:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,6 +15,7 @@ from ..memory.block_types import Category
 from ..memory.novelty import NoveltyMode
 from ..memory.types import Precision
 from ..sandbox import DockerOptions, Limits, backend_order
+from ..tools.accounting import Price
 from ..tools.devices import GPU_MEMORY_MB, TRAINING_MEMORY_MB, DeviceChoice
 from ..tools.finetuning import TuneConfig
 from ..tools.generators.headers import ANY, EACH, STYLES
@@ -280,6 +282,38 @@ class NotifySettings(Settings):
     tries: int = Field(default=3, ge=1, le=10)
 
 
+class TrackingSettings(Settings):
+    """An MLflow store that follows the campaign, beside the records. It needs the extra ``track``."""
+
+    mlflow: str | None = Field(
+        default=None, description="sqlite:///<path> or the URL of a tracking server; null: nothing is tracked"
+    )
+    experiment: str = Field(default="netwright", min_length=1, description="MLflow experiment of the runs")
+    traces: bool = Field(default=True, description="keep a trace of each call of the language model")
+
+    @model_validator(mode="after")
+    def _is_a_store(self) -> Self:
+        if self.mlflow is None:
+            return self
+        if not self.mlflow.startswith(("sqlite:///", "http://", "https://")):
+            raise ValueError(f"tracking.mlflow takes sqlite:///<path>, http:// or https://, not {self.mlflow!r}")
+        if "@" in urlsplit(self.mlflow).netloc:
+            raise ValueError(
+                "tracking.mlflow must hold no user or password, it is kept in the records: set "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the environment"
+            )
+        return self
+
+
+class AccountingSettings(Settings):
+    """What a language model's tokens cost, for the sums in reports."""
+
+    prices: dict[str, Price] = Field(
+        default_factory=dict, description="by model.name: {prompt, completion} per million tokens; none by default"
+    )
+    currency: str = Field(default="USD", min_length=1, max_length=8, description="of the prices; nothing is converted")
+
+
 class Config(Settings):
     """The whole tree."""
 
@@ -298,6 +332,8 @@ class Config(Settings):
     supervision: SupervisionSettings = SupervisionSettings()
     retention: RetentionSettings = RetentionSettings()
     notify: NotifySettings = NotifySettings()
+    tracking: TrackingSettings = TrackingSettings()
+    accounting: AccountingSettings = AccountingSettings()
 
 
 class ConfigError(ValueError):

@@ -17,6 +17,7 @@ from ..memory.campaign_records import OPERATION
 from ..memory.home import home_folder
 from ..memory.records import Records
 from ..memory.rows import Campaign
+from ..tools.logs import log_context
 from ..tools.report import campaign_report, write_report
 from .attempt import attempt
 from .config import Config
@@ -31,6 +32,7 @@ from .services import SPENT, Event, no_events
 from .sizes import mark_beginning
 from .standing import asked, beat, heartbeat
 from .supervision import AttemptControl, CampaignGaveUp, Supervisor
+from .tracking import Follower
 from .troubles import Trouble, trouble_of
 
 __all__ = ["CampaignBusy", "CampaignGaveUp", "CampaignResult", "report_campaign", "run_campaign"]
@@ -79,21 +81,26 @@ def run_campaign(
     folder = home_folder("campaigns", run)
     with ExitStack() as stack:
         stack.enter_context(one_process(folder, run))
+        stack.enter_context(log_context(campaign=run))
         stack.enter_context(campaign_log(folder, config.retention))
+        follower = Follower(run, records, config)
         try:
-            reason = _supervised(run, records, config, folder, control, notify)
+            reason = _supervised(run, records, config, folder, control, notify, follower)
         except KeyboardInterrupt:
             _end(run, records, config, folder, "stopped", "interrupted at once")
             raise
         except BaseException as error:
             _failed(run, records, config, folder, error)
+            follower.finish()
             raise
         state = "complete"
         if reason is None:  # drained: by a person, or by a budget
             reason = asked(folder, os.getpid()) or control.drain_reason or "stopped"
             state = "complete" if reason.startswith(SPENT) else "stopped"
         _end(run, records, config, folder, state, reason)
-    return report_campaign(run, records)
+        result = report_campaign(run, records)
+        follower.finish()
+    return result
 
 
 def report_campaign(run: str, records: Records, folder: Path | None = None) -> CampaignResult:
@@ -106,7 +113,13 @@ def report_campaign(run: str, records: Records, folder: Path | None = None) -> C
 
 
 def _supervised(
-    run: str, records: Records, config: Config, folder: Path, control: RunControl, notify: Callable[[Event], None]
+    run: str,
+    records: Records,
+    config: Config,
+    folder: Path,
+    control: RunControl,
+    notify: Callable[[Event], None],
+    follower: Follower,
 ) -> str | None:
     """Attempts until one comes to an end; its reason, ``None`` where it was drained."""
 
@@ -119,7 +132,7 @@ def _supervised(
         inner = AttemptControl(control)
         try:
             _prepare(run, records, config, folder, supervisor)
-            reason = attempt(run, records, config, folder, inner, notify, supervisor.went_on)
+            reason = attempt(run, records, config, folder, inner, notify, supervisor.went_on, follower)
         except Exception as error:
             if not supervisor.wait(error, control, left_s=_left_s(run, records, config, supervisor)):
                 raise

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, select
 from . import tables as t
 from .database import RecordsError, Store, insert_missing, same_json, writing
 from .rows import Adapter, Admission, Campaign, Cycle, now
-from .spending import spend_once
+from .spending import Spending, spend_all
 
 _SET_ONCE = ("config", "seed", "task_id", "protocol_hash", "limits_hash", "initial_corpus")
 _CHANGEABLE = ("state", "stop_reason")
 
-OPERATION: Final = ("budget", "supervision", "retention", "notify")
+OPERATION: Final = ("budget", "supervision", "retention", "notify", "tracking", "accounting")
 """Parts of a campaign's configuration that make no result and may therefore change from one run to the next."""
 
 
@@ -80,18 +80,8 @@ class CampaignRecords(Store):
             agent, model, tokens_in, tokens_out: who had whom read and write how much, for :meth:`accounts`.
         """
         with writing(self._engine) as connection:
-            spend_once(
-                connection,
-                campaign_id,
-                key,
-                wall_s=wall_s,
-                tokens=tokens,
-                candidates=candidates,
-                agent=agent,
-                model=model,
-                tokens_in=tokens_in,
-                tokens_out=tokens_out,
-            )
+            one = Spending(campaign_id, key, wall_s, tokens, candidates, agent, model, tokens_in, tokens_out)
+            spend_all(connection, [one])
             return _campaign(connection, campaign_id)
 
     def set_operation(self, campaign_id: str, parts: dict[str, Any]) -> Campaign:
