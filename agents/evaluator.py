@@ -14,6 +14,7 @@ from ..memory.trial_records import FINISHED
 from ..memory.types import Protocol, Task, Trial
 from ..tools.dedup.graphs import Tracer
 from ..tools.dedup.structures import structure_key, structure_of
+from ..tools.logs import log_context
 from ..tools.rungs import next_round, rungs_of
 from ..tools.statistics import threshold_for_share
 from ..tools.training import Evaluator
@@ -160,9 +161,18 @@ class EvaluatorAgent:
         generation = self.records.get_generation(run, cycle, slot)
         if generation is None or generation.candidate_id is None:
             raise LookupError(f"run {run} has no candidate in cycle {cycle}, slot {slot}")
-        candidate = self.records.get_candidate(generation.candidate_id)
+        with log_context(campaign=run, cycle=cycle, slot=slot):
+            return self.train_candidate(generation.candidate_id, stopping)
+
+    def train_candidate(self, candidate_id: str, stopping: Callable[[], bool] = lambda: False) -> Trial | None:
+        """Train a candidate on record, unless its trial is finished already; the finished trial.
+
+        Args:
+            stopping: as in :meth:`train`.
+        """
+        candidate = self.records.get_candidate(candidate_id)
         if candidate is None:
-            raise LookupError(f"no candidate {generation.candidate_id} in the records")
+            raise LookupError(f"no candidate {candidate_id} in the records")
         with self._room:
             if stopping():
                 return None
@@ -172,8 +182,8 @@ class EvaluatorAgent:
                 trial = self.records.start_trial(candidate.id, self.task.id, rung.hash)
                 if trial.state == "running":
                     trained = self._finish(self.evaluator.train(candidate.source, self.task, rung))
-                    about = {"campaign": run, "cycle": cycle, "stage": "train", "slot": slot, "candidate": candidate.id}
-                    _log.debug("slot %d: training %s, metric %s", slot, trained.state, trained.metric, extra=about)
+                    about = {"stage": "train", "candidate": candidate.id}
+                    _log.debug("training %s, metric %s", trained.state, trained.metric, extra=about)
                     return trained
             return trial
 

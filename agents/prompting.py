@@ -18,7 +18,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from ..memory.block_types import Block
 from ..memory.types import Request, Verdict
 from ..tools.generators.headers import BUCKETS, Header, buckets_under
-from ..tools.requests import wished_style
+from ..tools.understanding import wished_style
 
 SHOWN_ANSWER: Final = 4_000
 """Characters of an answer that could not be applied which its writer is shown again."""
@@ -26,11 +26,16 @@ SHOWN_ANSWER: Final = 4_000
 
 @dataclass(frozen=True)
 class Exemplar:
-    """A network shown to the designer: its code and what it reached."""
+    """A network shown to the designer: its code and what it reached; ``trained`` is false where that is not known."""
 
     candidate_id: str
     code: str
     metric: float
+    trained: bool = True
+
+    def reached(self, metric: str) -> str:
+        """What it reached, in words."""
+        return f"reached {metric} = {self.metric:.3f}" if self.trained else "was not trained yet"
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def begin_again(header: str) -> Prompt:
 
 def shown_exemplar(metric: str, exemplar: Exemplar) -> str:
     """An exemplar as a chat model reads it."""
-    return prompt_text("exemplar").format(metric=metric, value=exemplar.metric, code=exemplar.code.strip())
+    return prompt_text("exemplar").format(reached=exemplar.reached(metric), code=exemplar.code.strip())
 
 
 def shown_block(block: Block) -> str:
@@ -148,7 +153,7 @@ def delta_prompt(
     user = prompt_text("delta_user").format(
         **_facts(request),
         wishes=f"- what was asked for: {request.text}\n" if request.text else "",
-        value=parent.metric,
+        reached=parent.reached(request.task.metric),
         code=parent.code.rstrip("\n"),
         exemplars=shown,
     )
@@ -197,6 +202,8 @@ def _facts(request: Request) -> dict[str, object]:
     most, least = request.limits.max_params, request.limits.min_params
     bounds = [f"at least {least:,}" if least else "", f"at most {most:,}" if most else ""]
     budget = " and ".join(b for b in bounds if b)
+    flops = request.limits.max_flops
+    operations = f"; at most {flops:,} FLOPs (two per multiply-add) in a forward pass of one image" if flops else ""
     return {
         "dataset": request.task.dataset,
         "kind": request.task.kind,
@@ -205,5 +212,5 @@ def _facts(request: Request) -> dict[str, object]:
         "height": height,
         "width": width,
         "classes": request.task.out_shape[0],
-        "budget": f"{budget} parameters" if budget else "none, but keep it small",
+        "budget": (f"{budget} parameters" if budget else "none, but keep it small") + operations,
     }

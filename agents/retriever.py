@@ -92,6 +92,8 @@ class Retriever:
             :meth:`by_lineage`. Pass ``names_in`` for a split that was written by ``netwright dedup --splits``.
         networks: the index of networks: with it, exemplars fit the request's text too. The caller keeps it up to date.
         run: the campaign or request that is retrieved for; nothing is shown that others train while it runs.
+        chosen_parent: id of the network that every answer is to change, instead of one of the best; where whole files
+            are asked for it is the first exemplar.
     """
 
     def __init__(
@@ -107,8 +109,10 @@ class Retriever:
         held_out: HeldOut | None = None,
         networks: NetworkSearch | None = None,
         run: str | None = None,
+        chosen_parent: str | None = None,
     ) -> None:
         self.records = records
+        self.chosen_parent = chosen_parent
         self.task = task
         self.protocol_hash = protocol_hash
         self.count = count
@@ -124,12 +128,26 @@ class Retriever:
 
         ``None`` where nothing is on record yet, or nothing that leaves room for an answer.
         """
+        if self.chosen_parent is not None:
+            return self._chosen(self.chosen_parent)
         pool = self._pool()
         sources = self.records.get_candidates(trial.candidate_id for trial in pool)
         known = [Exemplar(t.candidate_id, sources[t.candidate_id].source, t.metric or 0.0) for t in pool]
         most = self.budget.tokens
         fitting = [one for one in known if most is None or self.budget.count(one.code) <= most]
         return rng.choice(fitting) if fitting else None
+
+    def _chosen(self, candidate_id: str) -> Exemplar | None:
+        """The network that is to be changed, unless it leaves no room for an answer."""
+        candidate = self.records.get_candidate(candidate_id)
+        if candidate is None:
+            raise LookupError(f"no candidate {candidate_id} in the records")
+        trial = self.records.get_trial(candidate_id, self.task.id, self.protocol_hash)
+        most = self.budget.tokens
+        if most is not None and self.budget.count(candidate.source) > most:
+            return None
+        metric = trial.metric if trial is not None else None
+        return Exemplar(candidate_id, candidate.source, metric or 0.0, metric is not None)
 
     def shown(self, request: Request, rng: random.Random, parent: Exemplar | None = None) -> Shown:
         """Exemplars and blocks for one prompt that fit the budget together.
@@ -142,6 +160,8 @@ class Retriever:
         """
         exemplars, blocks = self._exemplars(rng, request.text), self._blocks(request, rng)
         left = self.budget.tokens
+        if parent is None and self.chosen_parent is not None and (chosen := self._chosen(self.chosen_parent)):
+            exemplars = [chosen, *(one for one in exemplars if one.candidate_id != chosen.candidate_id)]
         if parent is not None:
             exemplars = [one for one in exemplars if one.candidate_id != parent.candidate_id]
             left = left if left is None else left - self.budget.count(parent.code)

@@ -30,8 +30,12 @@ def designer_and_repairer(
     chosen: Protocol,
     library: BlockLibrary | None = None,
     hinter: Hinter | None = None,
+    parent: str | None = None,
 ) -> tuple[Designer, RepairAgent]:
     """Both agents.
+
+    Args:
+        parent: id of the network that an instruct model is to change, whichever are the best.
 
     Raises:
         ConfigError: the model cannot answer in the way that is asked for.
@@ -51,6 +55,7 @@ def designer_and_repairer(
         blocks=config.retrieval.blocks,
         budget=budget_of(model),
         run=run,
+        chosen_parent=parent,
     )
     designer = Designer(
         model,

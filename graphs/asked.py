@@ -66,9 +66,16 @@ def register_campaign(config: Config, run: str, records: Records) -> Campaign:
     return _register(document, config, run, records, request, chosen, len(packaged_corpus()))
 
 
-def register_design(request: Request, config: Config, run: str, records: Records) -> Campaign:
+def register_design(
+    request: Request, config: Config, run: str, records: Records, parent: str | None = None
+) -> Campaign:
     """Write a design request down under its own id, so that its answers and verdicts have a place."""
-    document = {"request": request.model_dump(mode="json"), "model": config.model.model_dump(mode="json")}
+    document: dict[str, Any] = {
+        "request": request.model_dump(mode="json"),
+        "model": config.model.model_dump(mode="json"),
+    }
+    if parent is not None:
+        document["parent"] = parent
     return _register(document, config, run, records, request, chosen_protocol(config, request.task.dataset))
 
 

@@ -228,6 +228,29 @@ class GrpoSettings(Settings):
     training: GrpoConfig | None = Field(default=None, description="null: the model's own defaults")
 
 
+class ChatSettings(Settings):
+    """Design requests in conversation."""
+
+    candidates: int = Field(default=8, ge=1, le=256, description="networks written for a request that names no number")
+    shown: int = Field(default=5, ge=1, le=64, description="networks shown in an answer, the best")
+    train: bool = Field(default=True, description="train what a request gives, where its data set is on this machine")
+    approve_training: bool = Field(default=False, description="ask before any training, however short")
+    approve_seconds: float = Field(default=120.0, ge=0, description="ask before a training that may take longer")
+    approve_tokens: int | None = Field(
+        default=100_000, ge=0, description="ask before a hosted model may be asked for more tokens; null: never"
+    )
+
+
+class HttpSettings(Settings):
+    """The HTTP server."""
+
+    body_mb: float = Field(default=2.0, gt=0, le=1024, description="largest body of a request, in MiB")
+    body_s: float = Field(default=30.0, gt=0, description="seconds that a client may take between two pieces of it")
+    workers: int = Field(default=4, ge=1, le=256, description="calls of tools that run at once")
+    queued: int = Field(default=64, ge=0, description="calls that may wait beside them; one more is answered by 429")
+    chats: int = Field(default=2, ge=1, le=64, description="turns of conversations at once; each holds a model")
+
+
 class SupervisionSettings(Settings):
     """A campaign waits for a full disk, memory or a model's server, and tries again, instead of failing."""
 
@@ -304,6 +327,8 @@ class Config(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
     prediction: PredictionSettings = PredictionSettings()
     grpo: GrpoSettings = GrpoSettings()
+    chat: ChatSettings = ChatSettings()
+    http: HttpSettings = HttpSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     retention: RetentionSettings = RetentionSettings()
     notify: NotifySettings = NotifySettings()

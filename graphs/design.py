@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -36,8 +37,9 @@ from .config import Config
 from .designed import Designed, answer_of, trials_of, unfinished, valid_generations
 from .locking import one_process
 from .logs import logged
-from .services import WritingServices
+from .services import Event, WritingServices, no_events
 from .tracking import traced
+from .workshop import Workshop
 from .writing import SlotState, WritingState, add_writing, fan_out
 
 __all__ = ["ROUNDS", "DesignServices", "Designed", "design_graph", "design_id", "run_design"]
@@ -113,6 +115,9 @@ def run_design(
     *,
     train: bool = False,
     control: RunControl | None = None,
+    parent: str | None = None,
+    notify: Callable[[Event], None] = no_events,
+    workshop: Workshop | None = None,
 ) -> Designed:
     """Answer a design request.
 
@@ -123,19 +128,30 @@ def run_design(
         train: train the valid candidates under the configured protocol and answer with the best.
         control: ask it to drain (from a signal handler, say) to stop at the next safe point; then the answer is
             not ``finished``.
+        parent: id of a network on record that an instruct model is to change.
+        workshop: an open model and sandbox, to be used and left open.
 
     Raises:
         DatasetMissing: training was asked for and the data set is not on disk.
         SandboxUnavailable: the sandbox cannot run here.
         CampaignBusy: another process works on this request.
     """
-    run = design_id(request, config)
-    register_design(request, config, run, records)
+    from .opening import open_design
+
+    run = design_id(request, config, parent)
+    register_design(request, config, run, records, parent)
     if not _is_answered(records, run, train):
         folder = home_folder("designs", run)
         with ExitStack() as stack:
             stack.enter_context(one_process(folder, run))
-            reason = _work(request, config, records, run, folder, train=train, control=control or RunControl())
+            with (
+                log_context(campaign=run),
+                _recorded(records, run),
+                open_design(request, config, run, records, train=train, parent=parent, workshop=workshop) as services,
+                traced(run, config, services.designer.model),
+            ):
+                services.control, services.notify = control or RunControl(), logged(run, notify)
+                reason = _work(records, run, folder, services)
             if reason is not None:
                 return unfinished(request, records, run, reason)
             # The records have it all now: nobody goes on from a checkpoint of a request that is answered.
@@ -144,9 +160,9 @@ def run_design(
     return answer_of(request, records, run, trained=train)
 
 
-def design_id(request: Request, config: Config) -> str:
+def design_id(request: Request, config: Config, parent: str | None = None) -> str:
     """The id under which a request's answers are kept: equal for equal work, and never for other weights."""
-    asked = [
+    asked: list[Any] = [
         request.model_dump(mode="json"),
         config.model.model_dump(mode="json"),
         model_identity(config.model),
@@ -154,32 +170,28 @@ def design_id(request: Request, config: Config) -> str:
         config.budget.candidates,
         chosen_protocol(config, request.task.dataset).hash,
         limits_hash(request, config),
+        *([parent] if parent else []),
     ]
     return f"design-{hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]}"
 
 
-def _work(
-    request: Request, config: Config, records: Records, run: str, folder: Path, *, train: bool, control: RunControl
-) -> str | None:
-    """Drive the graph to its end and keep the state of the request; why it stopped before, ``None`` at the end."""
-    from .opening import open_design
-
+@contextmanager
+def _recorded(records: Records, run: str) -> Iterator[None]:
+    """Keep the state of a request: it runs, and what ended it where that was an error or an interrupt."""
     records.update_campaign(run, state="running", stop_reason=None)
     try:
-        with (
-            log_context(campaign=run),
-            open_design(request, config, run, records, train=train) as services,
-            traced(run, config, services.designer.model),
-        ):
-            services.control, services.notify = control, logged(run, services.notify)
-            records.put_cycle(Cycle(campaign_id=run, n=1))
-            ended = _drive(run, folder, services)
+        yield
     except BaseException as error:
         state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
         records.update_campaign(run, state=state, stop_reason=f"{type(error).__name__}: {error}"[:1000])
         raise
-    if not ended:
-        reason = control.drain_reason or "stopped"
+
+
+def _work(records: Records, run: str, folder: Path, services: DesignServices) -> str | None:
+    """Drive the graph to its end and keep the state of the request; why it stopped before, ``None`` at the end."""
+    records.put_cycle(Cycle(campaign_id=run, n=1))
+    if not _drive(run, folder, services):
+        reason = services.control.drain_reason or "stopped"
         records.update_campaign(run, state="stopped", stop_reason=reason)
         return reason
     found = valid_generations(records, run)

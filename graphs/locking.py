@@ -76,18 +76,19 @@ def boot_id() -> str:
 
 
 @contextmanager
-def one_process(folder: Path, run: str) -> Iterator[None]:
+def one_process(folder: Path, run: str, what: str = "campaign") -> Iterator[None]:
     """Hold a run's lock, which dies with its holder.
 
     Args:
         folder: the run's own, where the lock file lies.
+        what: it is, for the error.
 
     Raises:
         CampaignBusy: another process holds it.
     """
     with (folder / LOCK).open("a+") as handle:  # not "w": that would wipe out who holds it
         if not _locked(handle, fcntl.LOCK_EX, PATIENCE_S):
-            raise CampaignBusy(f"campaign {run} is being run by another process; stop that one first")
+            raise CampaignBusy(f"{what} {run} is being run by another process; stop that one first")
         handle.truncate(0)
         handle.write(Identity.of(os.getpid()).text())
         handle.flush()

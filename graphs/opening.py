@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from langgraph.runtime import RunControl
 
@@ -22,7 +22,7 @@ from ..memory.home import home_folder
 from ..memory.novelty import NoveltyIndex
 from ..memory.records import Records
 from ..memory.rows import Campaign
-from ..memory.types import Request
+from ..memory.types import Request, Task
 from ..sandbox import Sandbox, WorkerImage, open_sandbox
 from ..tools.datasets import prepare
 from ..tools.dedup.graphs import GraphStore, Tracer
@@ -42,6 +42,7 @@ from .design import DesignServices
 from .library import check_library, open_library
 from .reinforcing import improvement, reinforcer
 from .services import Event, Services, no_events
+from .workshop import Workshop
 
 
 @contextmanager
@@ -168,40 +169,86 @@ def _sandbox(config: Config, image: WorkerImage, devices: Sequence[Device]) -> S
 
 @contextmanager
 def open_design(
-    request: Request, config: Config, run: str, records: Records, *, train: bool
+    request: Request,
+    config: Config,
+    run: str,
+    records: Records,
+    *,
+    train: bool,
+    parent: str | None = None,
+    workshop: Workshop | None = None,
 ) -> Iterator[DesignServices]:
-    """Everything the design graph needs, closed at the end; the data set only when something is trained."""
+    """Everything the design graph needs; the data set only when something is trained.
+
+    Args:
+        parent: id of the network on record that an instruct model is to change.
+        workshop: what is open already, and stays open; without one all is closed at the end.
+    """
     dataset = request.task.dataset
-    if train:
-        prepare(dataset)
-    register_design(request, config, run, records)
+    register_design(request, config, run, records, parent)
     chosen = chosen_protocol(config, dataset)
-    devices = _devices(config) if train else [CPU]
-    image = validation_image()
-    if train:
-        image = evaluation_image([dataset], transforms=[chosen.transform], devices=devices)
-    with (
-        open_library(config) as library,
-        _sandbox(config, image, devices) as sandbox,
-        closing(open_chat_model(config.model)) as model,
-    ):
+    with ExitStack() as stack:
+        shop = workshop or stack.enter_context(closing(Workshop()))
+        library = stack.enter_context(open_library(config))
+        sandbox = shop_sandbox(shop, config, dataset if train else None)
+        model = shop_model(shop, config)
         validator = Validator(sandbox, limits=config.sandbox.validation)
         hinter = hinter_for(config, sandbox)
         designer, repairer = designer_and_repairer(
-            config, run, model, records, validator, request, chosen, library, hinter
+            config, run, model, records, validator, request, chosen, library, hinter, parent
         )
-        trainer = EvaluatorAgent(
-            records,
-            Evaluator(sandbox, config.evaluation.memory_mb, devices),
-            request.task,
-            chosen,
-            Corpus(records),
-            NoveltyIndex(),
-            task_info(dataset).threshold,
-            sandbox.workers,
-            halving=False,  # a request asks for few candidates, and for the answer the whole training counts
-        )
-        yield DesignServices(config, records, designer, repairer, trainer if train else None)
+        trainer = _trainer(config, sandbox, request.task, records) if train else None
+        yield DesignServices(config, records, designer, repairer, trainer)
+
+
+def shop_model(shop: Workshop, config: Config) -> ChatModelHandle:
+    """The model of a workshop that the configuration names.
+
+    Raises:
+        ModelUnavailable: it cannot be used here.
+    """
+    key = (config.model.model_dump_json(), model_identity(config.model))
+    return shop.model(key, lambda: open_chat_model(config.model))
+
+
+def shop_sandbox(shop: Workshop, config: Config, dataset: str | None) -> Sandbox:
+    """The sandbox of a workshop: to train on a data set under the configured protocol, or to validate alone.
+
+    Raises:
+        DatasetMissing: the data set is not on disk.
+        SandboxUnavailable: the sandbox cannot run here.
+    """
+    devices, image = [CPU], validation_image()
+    if dataset is not None:
+        prepare(dataset)
+        devices = _devices(config)
+        image = evaluation_image([dataset], transforms=[chosen_protocol(config, dataset).transform], devices=devices)
+    place = config.sandbox.model_dump_json(include={"backend", "workers", "docker"})
+    return shop.sandbox(place, image, lambda: _sandbox(config, image, devices))
+
+
+def shop_trainer(shop: Workshop, config: Config, task: Task, records: Records) -> EvaluatorAgent:
+    """What trains networks of a task under the configured protocol, whoever wrote them.
+
+    Raises:
+        DatasetMissing: the data set is not on disk.
+    """
+    sandbox = shop_sandbox(shop, config, task.dataset)
+    return _trainer(config, sandbox, task, records)
+
+
+def _trainer(config: Config, sandbox: Sandbox, task: Task, records: Records) -> EvaluatorAgent:
+    return EvaluatorAgent(
+        records,
+        Evaluator(sandbox, config.evaluation.memory_mb, _devices(config)),
+        task,
+        chosen_protocol(config, task.dataset),
+        Corpus(records),
+        NoveltyIndex(),
+        task_info(task.dataset).threshold,
+        sandbox.workers,
+        halving=False,  # a request asks for few candidates, and for the answer the whole training counts
+    )
 
 
 @contextmanager

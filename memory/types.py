@@ -47,10 +47,16 @@ class Task(Frozen):
 
 
 class RequestLimits(Frozen):
-    """Limits that a request puts on the network itself."""
+    """Limits that a request puts on the network itself.
+
+    Attributes:
+        max_flops: of one forward pass of one sample, as a verdict counts them; absent where it is not limited, so that
+            what was recorded before keeps its hash.
+    """
 
     min_params: int | None = Field(default=None, ge=1)
     max_params: int | None = Field(default=None, ge=1)
+    max_flops: int | None = Field(default=None, ge=1, exclude_if=lambda value: value is None)
 
 
 class Request(Frozen):

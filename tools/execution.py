@@ -188,6 +188,10 @@ def _verdict(outcome: Outcome, limits: Limits, request: RequestLimits) -> Verdic
     if request.max_params is not None and params > request.max_params:
         over = Stop("OverBudget", f"{params:,} parameters, at most {request.max_params:,} are allowed")
         return _stopped("build", over, outcome, params, flops, figures)
+    if request.max_flops is not None and (flops is None or flops > request.max_flops):
+        counted = f"{flops:,} FLOPs" if flops is not None else "FLOPs that could not be counted"
+        over = Stop("OverBudget", f"{counted}, at most {request.max_flops:,} are allowed")
+        return _stopped("forward", over, outcome, params, flops, figures)
     return Verdict(ok=True, stage="backward", params=params, flops=flops, seconds=outcome.wall_s, figures=figures)
 
 

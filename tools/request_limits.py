@@ -14,10 +14,14 @@ from decimal import Decimal
 from ..memory.types import RequestLimits, Task
 from .quantities import UnclearNumber, plain_numbers, value_of
 from .request_words import (
+    BESIDE,
     BYTES,
     CLASSES,
+    COUNTS,
     FILLER,
+    FLOPS,
     KNOWN_NETWORK,
+    MARK,
     NO_NUMBER,
     NO_PARAMS,
     NOUN,
@@ -33,6 +37,8 @@ from .request_words import (
     TAIL_CHARS,
     THEN_NOTHING,
     THEN_NOUN,
+    TIME,
+    UNREAD,
     VAGUE,
     Relation,
 )
@@ -40,6 +46,8 @@ from .request_words import (
 MOST_PARAMS = 10**12
 """More than any network that can be built here; keeps slips like 1e30 out."""
 
+MOST_LEAST = 500_000_000
+"""A lower limit above this is impossible: parameters alone, in float32, fill the memory that a validation has."""
 _ONLY = "only limits on the number of parameters are understood"
 _EXAMPLE = "e.g. 'under 200k parameters'"
 
@@ -54,6 +62,7 @@ class _Found:
 
     least: dict[int, str] = field(default_factory=dict)
     most: dict[int, str] = field(default_factory=dict)
+    flops: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,17 +90,21 @@ class _Words:
         return self.unit is not None or self.value >= 1000 or self.value <= 0
 
 
-def read_limits(text: str, task: Task) -> RequestLimits:
+def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits:
     """The limits in a request. A number of parameters with no comparison is an upper limit.
 
     Args:
         text: the request in lower case, :data:`MARK` in place of the data set's name.
-        task: what is asked for; its classes and image size may be named again.
+        task: what is asked for, if it is known; its classes and image size may be named again.
+        notes: gets what was passed over, and why.
 
     Raises:
         RequestError: a limit on something else, or one that is unclear, contradictory or not positive.
     """
     text = _plain(text, task)
+    for beside in BESIDE.finditer(text):
+        notes.append(f"'{beside.group().strip()}' was passed over: it says nothing of the network")
+    text = BESIDE.sub(" ", text)
     _refuse_by_words(text)
     found, begin = _Found(), 0
     try:
@@ -99,17 +112,24 @@ def read_limits(text: str, task: Task) -> RequestLimits:
             begin = _read_range(text, begin, hit, found) or _read_one(text, begin, hit, found, task)
     except UnclearNumber as error:
         raise RequestError(str(error)) from error
-    return _together(found)
+    if not (found.least or found.most) and (unread := UNREAD.search(text.replace(MARK, ""))):
+        said = unread.group().strip()
+        if not re.search(r"\b(?:no|without|any|few|fewest|least)\b", said):
+            notes.append(f"no limit on parameters was read from '{said[:80]}'")
+    return _together(found, notes)
 
 
-def _plain(text: str, task: Task) -> str:
+def _plain(text: str, task: Task | None) -> str:
     """One spelling for numbers, and without those that only say again what the images are."""
     text = plain_numbers(text)
+    text = re.sub(r"\bin\s*[\[(]\s*([\w.]+)\s*[,;]\s*([\w.]+)\s*[\])]", r"between \1 and \2", text)
     # A sign that stands off, as in "under - 5k"; elsewhere a dash between blanks is punctuation.
     text = re.sub(r"((?:under|below|most|least|than|of|over|above|[<>≤≥=])\s*)-\s+(?=\d)", r"\1-", text)
     # Numbers written onto a word that limits, as in "under200k" and "max_200k"; "conv2d" stays a name.
     text = re.sub(r"(?<!\d)_|_(?!\d)", " ", text)
     text = re.sub(r"\b(under|below|over|above|most|least|than|max|min|params?|parameters?)(?=\d)", r"\1 ", text)
+    if task is None:
+        return SIZE.sub(" ", text)
     images = {tuple(sorted(task.in_shape)), tuple(sorted(task.in_shape[1:]))}
     for size in SIZE.findall(text):
         if tuple(sorted(int(side) for side in re.findall(r"\d+", size))) not in images:
@@ -122,12 +142,19 @@ def _plain(text: str, task: Task) -> str:
 
 def _refuse_by_words(text: str) -> None:
     """What is wrong whatever the numbers are."""
+    if hit := TIME.search(text):
+        raise RequestError(f"'{hit.group()}' is a time or a rate; {_ONLY}, {_EXAMPLE}")
     if hit := NO_PARAMS.search(text):
         raise RequestError(f"a parameter limit must be positive, the request says '{hit.group()}'")
     if hit := VAGUE.search(text) or NO_NUMBER.search(text):
         raise RequestError(f"'{hit.group().strip()}' is no exact number; {_ONLY}, with a number, {_EXAMPLE}")
     if hit := PER_PART.search(text):
         raise RequestError(f"a limit '{hit.group()}' is not understood; {_ONLY}, for the whole network, {_EXAMPLE}")
+    if hit := COUNTS.search(text):
+        raise RequestError(
+            f"it is unclear what '{hit.group().strip().replace('-', ' ')}' limits: how many parts a network has, and "
+            f"their sizes, are not looked at; {_ONLY}, {_EXAMPLE}: leave it out, or name a style such as 'residual'"
+        )
     if hit := OTHER_BUDGET.search(text):
         raise RequestError(f"a {hit.group()} is not understood; {_ONLY}, {_EXAMPLE}")
 
@@ -151,7 +178,7 @@ def _read_range(text: str, begin: int, first: re.Match[str], found: _Found) -> i
     return hit.end() + (noun.end() if noun else 0)
 
 
-def _read_one(text: str, begin: int, hit: re.Match[str], found: _Found, task: Task) -> int:
+def _read_one(text: str, begin: int, hit: re.Match[str], found: _Found, task: Task | None) -> int:
     """Take over, pass over or refuse one number; where the reading goes on."""
     before, after = text[begin : hit.start()][-TAIL_CHARS:], text[hit.end() :]
     suffix = SUFFIX.match(after)
@@ -170,16 +197,19 @@ def _read_one(text: str, begin: int, hit: re.Match[str], found: _Found, task: Ta
         noun=noun is not None,
         suffix=suffix.lastgroup if suffix else None,
     )
+    if flops := FLOPS.match(words.rest):
+        _take_flops(words, words.rest[flops.end() :], found)
+        return hit.end() + end + flops.end()
     if words.noun or not _passed_over(words, before, task):
         _refuse_what_is_no_limit(words)
         _take(words, found)
     return hit.end() + end
 
 
-def _passed_over(words: _Words, before: str, task: Task) -> bool:
+def _passed_over(words: _Words, before: str, task: Task | None) -> bool:
     """Whether a number says only what is known: how many classes there are, or which known network is meant."""
     if CLASSES.match(words.rest):
-        if words.value != task.out_shape[0]:
+        if task is not None and words.value != task.out_shape[0]:
             raise RequestError(
                 f"{task.dataset} has {task.out_shape[0]} classes, the request says {words.value:,f}; leave the number "
                 "out or name another data set"
@@ -233,15 +263,36 @@ def _take(words: _Words, found: _Found) -> None:
         found.most[value] = words.said
 
 
-def _together(found: _Found) -> RequestLimits:
-    for name, limits in (("lower", found.least), ("upper", found.most)):
+def _take_flops(words: _Words, rest: str, found: _Found) -> None:
+    behind = SUFFIX.match(rest)
+    relation = words.relation if words.relation != "none" else (behind.lastgroup if behind else "most")
+    if words.value < 1:
+        raise RequestError(f"a limit on FLOPs must be positive, the request says {words.value:,f}")
+    if relation != "most":
+        raise RequestError(
+            f"'{words.tail}{words.said} flops' is not understood: only upper limits on FLOPs are, "
+            "e.g. 'at most 5 million FLOPs'"
+        )
+    if words.value > 10**18:
+        raise RequestError(f"'{words.said}' is out of range; write a number of FLOPs up to {10**18:,}")
+    found.flops[int(words.value)] = words.said
+
+
+def _together(found: _Found, notes: list[str]) -> RequestLimits:
+    """The tightest of what was found: limits that hold together are no contradiction."""
+    for name, limits, tightest in (("lower", found.least, max), ("upper", found.most, min)):
         if len(limits) > 1:
-            said = " and ".join(f"'{words}'" for words in limits.values())
-            raise RequestError(f"the request names more than one {name} limit of parameters ({said}); name one")
-    least, most = next(iter(found.least), None), next(iter(found.most), None)
+            said = ", ".join(f"{value:,}" for value in sorted(limits))
+            notes.append(f"of several {name} limits ({said}) the tightest counts: {tightest(limits):,} parameters")
+    least, most = max(found.least, default=None), min(found.most, default=None)
     if most is not None and least is not None and least > most:
         raise RequestError(f"the limits contradict each other: at least {least:,} and at most {most:,} parameters")
-    return RequestLimits(min_params=least, max_params=most)
+    if least is not None and least > MOST_LEAST:
+        raise RequestError(
+            f"at least {least:,} parameters cannot be judged: a network of more than {MOST_LEAST:,} does not fit into "
+            "the sandbox"
+        )
+    return RequestLimits(min_params=least, max_params=most, max_flops=min(found.flops, default=None))
 
 
 def _whole(value: Decimal, said: str) -> int:

@@ -1,76 +1,13 @@
-"""A person's sentence -> a typed :class:`~netwright.memory.types.Request`, without a language model.
-
-Only what can be understood with certainty is taken over; everything that contradicts itself, names something
-unknown or limits something that is not looked at is refused with the reason, because a wrong task costs hours later.
-"""
+"""A person's sentence -> a typed :class:`~netwright.memory.types.Request`, for callers that take nothing else."""
 
 from __future__ import annotations
 
-import re
-
 from ..memory.types import Request
-from .generators.headers import STYLES
-from .request_limits import RequestError, read_limits
-from .request_words import MARK
-from .tasks import known_datasets, task
+from .request_limits import RequestError
+from .tasks import known_datasets
+from .understanding import MAX_CHARS, understand, wished_style
 
-__all__ = ["RequestError", "parse_request", "wished_style"]
-
-MAX_CHARS = 10_000
-"""A request is some sentences; more is a file that was given by mistake."""
-
-# Longest names first, so that "cifar-100" is not read as "cifar-10" followed by "0".
-_ALIASES: tuple[tuple[str, str], ...] = (
-    (r"f(?:ashion)?[\s_-]*mnist", "fashion-mnist"),
-    (r"cifar[\s_-]*100", "cifar100"),
-    (r"cifar[\s_-]*10", "cifar10"),
-    (r"svhn|street[\s_-]*view(?:[\s_-]*house)?[\s_-]*numbers", "svhn"),
-    (r"mnist", "mnist"),
-    (r"imagenette", "imagenette"),
-    (r"celeb[\s_-]*a(?:[\s_-]*genders?)?", "celeba-gender"),
-    (r"places[\s_-]*365", "places365"),
-    (r"(?:sklearn|scikit[\s_-]*learn)(?:'?s)?[\s_-]*(?:hand[\s_-]*written[\s_-]*)?digits?", "digits"),
-)
-# Digits are what several data sets show, so the bare word names a data set only if no other is named.
-_DIGITS = r"(?:hand[\s_-]*written[\s_-]*)?digits?"
-_EDGES = (r"(?<![a-z0-9])(?:", r")(?![a-z0-9]|[.-]\d|-(?:c|p|m|lt)\b)")
-_JOIN = r"\s*(?:,?\s*(?:and|or|plus|versus|vs\.?|&|\+|/)\s*)(?:the\s+)?"
-# Well-known names of data sets that are not here: to name them in the refusal, beside a known one too.
-_FOREIGN = re.compile(
-    r"(?<![a-z0-9])((?:tiny[\s_-]*|mini[\s_-]*)?imagenet(?:[\s_-]*\d+k?)?|stl[\s_-]*10|[a-eg-z]-?mnist"
-    r"|(?:not|med|kuzushiji|extended|rotated|permuted|sequential|noisy|moving|colou?red|binari[sz]ed)[\s_-]*mnist"
-    r"|mnist[.-](?:\d\w*|c|p|m|lt)|cifar[\s_-]*100?[.-](?:\d\w*|c|p|m|lt)|usps|omniglot|coco|imdb"
-    r"|caltech[\s_-]*\d+|food[\s_-]*101|gtsrb|eurosat|pascal[\s_-]*voc|cityscapes|oxford[\s_-]*pets"
-    r"|(?:spoken|audio|arabic|bangla|persian|chinese|kannada|devanagari)[\s_-]+digits?)(?![a-z0-9])"
-)
-_OTHER_CIFAR = re.compile(r"(?<![a-z0-9])(cifar(?:[\s_-]*\d\w*)?)")
-# Words that describe a network or a task, and so name no data set.
-_NO_NAMES = (
-    "a an any the my some small tiny compact large big deep shallow simple fast good new nice light lightweight image "
-    "images picture pictures photo photos neural convolutional conv residual dense plain attention mixer inception "
-    "depthwise transformer cnn convnet resnet classification classifier classifiers classify network net model task "
-    "something it me mobile phone phones device devices under below parameter parameters budget negative binary"
-)
-_STOP = (
-    r"(?=\s+(?:under|below|with|without|at|that|which|using|between|less|fewer|more|no|not|in|of|by|from|to|and\s+(?:at|under|"
-    r"below|with))\b|\s*[^a-z0-9_\s-]|\s+-|\s*$)"
-)
-_STYLE_WORDS = {
-    "residual": r"resid|resnet|skip",
-    "depthwise": r"depth[\s-]*wise|mobile[\s-]*net|separable",
-    "inception": r"inception|branch|multi[\s-]*path",
-    "dense": r"densenet|dense(?:ly)?[\s-]*connected|dense blocks?",
-    "se": r"squeeze[\s-]*(?:and|&|n)?[\s-]*excit|channel attention|\bse[\s-]?(?:block|net)",
-    "convnext": r"conv[\s-]*next",
-    "mixer": r"mixer",
-    "attention": r"(?<!channel )attention|transformer|\bvit\b",
-    "plain": r"\bplain\b|vgg",
-    "mlp": r"\bmlp\b|perceptron|fully[\s-]*connected",
-}
-# "without skip connections" wishes for no residual network.
-_UNWISHED = re.compile(
-    r"\b(?:no|not|without|never|avoid(?:ing)?|instead\s+of|rather\s+than)\s+(?:[\w-]+\s+){0,2}[\w-]*$"
-)
+__all__ = ["MAX_CHARS", "RequestError", "parse_request", "wished_style"]
 
 
 def parse_request(text: str) -> Request:
@@ -80,77 +17,11 @@ def parse_request(text: str) -> Request:
         text: free text, e.g. ``"a CIFAR-10 classifier under 200k parameters"``.
 
     Raises:
-        RequestError: no or an unknown data set; contradictory, negative or impossible parameter limits; a limit on
-            anything else.
+        RequestError: no or an unknown data set; contradictory, negative or impossible limits; a limit on
+            anything that is not looked at.
     """
-    low = " ".join(text.lower().split())
-    if not low:
-        raise RequestError(
-            "the request is empty: say what to design, e.g. 'a CIFAR-10 classifier under 200k parameters'"
-        )
-    if len(low) > MAX_CHARS:
-        raise RequestError(f"the request has {len(low):,} characters; say it in at most {MAX_CHARS:,}")
-    dataset, rest = _dataset(low)
-    wanted = task(dataset)
-    limits = read_limits(rest, wanted)
-    # A network must at least map one pooled value per channel to each class.
-    least = wanted.out_shape[0] * 2
-    if limits.max_params is not None and limits.max_params < least:
-        raise RequestError(
-            f"at most {limits.max_params:,} parameters cannot work for {wanted.dataset}: "
-            f"its {wanted.out_shape[0]} classes alone need at least {least:,} (one weight and one bias each)"
-        )
-    return Request(task=wanted, limits=limits, text=text.strip())
-
-
-def wished_style(text: str) -> str:
-    """The architecture style that the text names, or ``any``. Only styles that the generator knows."""
-    low = text.lower()
-    for style, pattern in _STYLE_WORDS.items():
-        if style in STYLES and any(not _UNWISHED.search(low[: m.start()]) for m in re.finditer(pattern, low)):
-            return style
-    return "any"
-
-
-def _dataset(low: str) -> tuple[str, str]:
-    """The data set that a request names, and the request with a mark in the place of its name."""
-    found: list[str] = []
-    rest = low
-    for pattern, name in _ALIASES:
-        rest, hits = re.subn(pattern.join(_EDGES), MARK, rest)
-        if hits:
-            found.append(name)
-    known = ", ".join(known_datasets())
-    if foreign := _FOREIGN.search(low) or _OTHER_CIFAR.search(rest):
-        raise RequestError(f"unknown data set '{foreign.group(1)}'; known data sets: {known}")
-    digits = _DIGITS.join(_EDGES)
-    if re.search(digits, rest) and (not found or re.search(f"{MARK}{_JOIN}{digits}|{digits}{_JOIN}{MARK}", rest)):
-        found.append("digits")
-        rest = re.sub(digits, MARK, rest)
-    if len(found) > 1:
-        raise RequestError(f"the request names {len(found)} data sets ({', '.join(found)}); name one of: {known}")
-    if found:
-        return found[0], rest
-    guess = _unknown_name(low)
-    if guess:
-        raise RequestError(f"unknown data set '{guess}'; known data sets: {known}")
-    raise RequestError(f"the request names no data set; name one of: {known}")
-
-
-def _unknown_name(low: str) -> str | None:
-    """What a request that names no known data set seems to be about."""
-    no_names = _NO_NAMES.split()
-    kind = r"(?:image\s+)?(?:classifiers?|classification|networks?|nets?|models?)\b"
-    for pattern in (
-        rf"\b(?:on|for|classif(?:y|ies|ying)|recogni[sz](?:e|es|ing))\s+([a-z][a-z0-9_\s-]*?){_STOP}",
-        rf"\b(?:an?|the)\s+([a-z0-9_-]+(?:\s+[a-z0-9_-]+){{0,2}})\s+{kind}",
-    ):
-        for hit in re.finditer(pattern, low):
-            words = hit.group(1).split()
-            while words and words[0] in no_names:
-                words.pop(0)
-            while words and words[-1] in no_names:
-                words.pop()
-            if words:
-                return " ".join(words)[:60]
-    return None
+    understood = understand(text)
+    if understood.request is None:
+        known = ", ".join(known_datasets())
+        raise RequestError(understood.refusal or f"the request names no data set; name one of: {known}")
+    return understood.request

@@ -125,7 +125,7 @@ def resume(
         if overnight:
             from ...graphs.overnight import for_the_night
 
-            settings = for_the_night(settings, spent_s=stored.wall_s, resumed=True)
+            settings = for_the_night(settings, spent_s=stored.wall_s, resumed=True, another=True)
         if download:
             fetch(settings.campaign.dataset)
         drive(stored.id, records, settings, quiet=quiet or overnight, as_json=as_json)

@@ -18,12 +18,17 @@ from . import (
     doctor,
     evaluate,
     known,
+    mcp,
     model,
     predicting,
     publishing,
     reinforcing,
+    serve,
     serving,
+    talk,
+    tools,
     watch,
+    web,
 )
 from .console import fail
 
@@ -56,6 +61,11 @@ app.command(
     '  |  netwright design "a residual network for digits" --train --seed 3',
 )(design.design)
 app.command(
+    "chat",
+    epilog='Examples:  netwright chat  |  netwright chat --new --say "a digits classifier under 20k parameters"'
+    "  |  netwright chat --say smaller --yes  |  netwright chat --list --json",
+)(talk.chat)
+app.command(
     "validate",
     epilog="Examples:  netwright validate net.py --dataset cifar10 --max-params 200000"
     "  |  netwright validate *.py --json",
@@ -82,10 +92,22 @@ app.command(
     "  |  netwright stats --nn-prefix alt- --json",
 )(publishing.stats)
 app.command(
+    "serve",
+    epilog="Examples:  netwright serve  |  netwright serve --port 9000 --token-file ./token --json"
+    "  |  netwright serve --host 0.0.0.0 --allow-remote --allowed-host netwright.example",
+)(serve.serve)
+app.command(
     "serve-model",
     epilog="Examples:  netwright serve-model --prepare  |  netwright serve-model --model nano --detach"
     "  |  netwright serve-model --status --json  |  netwright serve-model --stop",
 )(serving.serve_model)
+app.add_typer(tools.app, name="tools")
+app.command("mcp", epilog=mcp.EPILOG)(mcp.mcp)
+app.command(
+    "web",
+    epilog="Examples:  netwright web  |  netwright web --port 8000 --set chat.approve_training=true"
+    "  |  netwright web --host 0.0.0.0 --allow-remote",
+)(web.web)
 app.command("datasets", epilog="Examples:  netwright datasets  |  netwright datasets --json")(known.datasets)
 app.command("protocols", epilog="Examples:  netwright protocols  |  netwright protocols --json")(known.protocols)
 app.command("doctor", epilog="Examples:  netwright doctor  |  netwright doctor --json")(doctor.doctor)

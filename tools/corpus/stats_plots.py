@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
-from ..report.plots import _STYLE, BLUE, GREEN, GREY, INK, ORANGE, _svg
+from ..report.plots import BLUE, GREEN, GREY, INK, ORANGE, STYLE, _svg
 from ..report.text import shown
 from .stats_model import (
     Balanced,
@@ -33,7 +33,7 @@ _WIDTH: Final = 6.4  # inches
 _MOST_GROUPS: Final = 24  # bars of one picture
 _MOST_MEASURES: Final = 24  # data sets that are drawn; the tables have all
 _NAME_CHARS: Final = 34
-_STYLE_HERE: Final = {**_STYLE, "text.parse_math": False, "axes.unicode_minus": False}
+_STYLE_HERE: Final = {**STYLE, "text.parse_math": False, "axes.unicode_minus": False}
 
 
 Draw = Callable[[Any, Any], None]

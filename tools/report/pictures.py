@@ -11,9 +11,9 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from .plots import _STYLE, _svg
+from .plots import STYLE, _svg
 
-_PAGE: Final = {**_STYLE, "text.parse_math": False}
+_PAGE: Final = {**STYLE, "text.parse_math": False}
 _FILE: Final = {**_PAGE, "figure.facecolor": "white"}
 
 

@@ -20,7 +20,7 @@ INK: Final = "#010203"  # stands for the page's text colour, put in after drawin
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#3f83dd", "#dd7c2b", "#2fa176", "#9467cf", "#8a93a0"
 _STAGE_COLOURS: Final = (BLUE, ORANGE, GREEN, PURPLE, "#d05a7a", "#3aa7b8", "#b09a2e", GREY)
 _SIZE: Final = (6.4, 3.4)  # inches
-_STYLE: Final[dict[str, Any]] = {
+STYLE: Final[dict[str, Any]] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "netwright",  # the same report draws the same bytes
     "font.size": 10,
@@ -52,8 +52,22 @@ class Plot(NamedTuple):
     svg: str
 
 
+class Picture(NamedTuple):
+    """One figure before it is written in a format."""
+
+    title: str
+    note: str
+    figure: Figure
+
+
 def plots(report: CampaignReport) -> list[Plot]:
     """All plots of a report; none while no cycle has begun."""
+    with mpl.rc_context(STYLE):
+        return [Plot(title, note, _svg(figure, title)) for title, note, figure in figures(report)]
+
+
+def figures(report: CampaignReport) -> list[Picture]:
+    """The same as figures; none while no cycle has begun. Not for two threads at once, as everything of matplotlib."""
     cycles = report.cycles
     if not cycles:
         return []
@@ -70,8 +84,8 @@ def plots(report: CampaignReport) -> list[Plot]:
 
 def _plot(
     title: str, note: str, draw: Callable[[Any, Sequence[CycleReport]], None], cycles: Sequence[CycleReport]
-) -> Plot:
-    with mpl.rc_context(_STYLE):
+) -> Picture:
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.add_subplot()
         axes.set_xlabel("cycle")
@@ -79,7 +93,7 @@ def _plot(
         draw(axes, cycles)
         numbers = [one.cycle for one in cycles]
         axes.set_xlim(min(numbers) - 0.6, max(numbers) + 0.6)
-        return Plot(title, note, _svg(figure, title))
+        return Picture(title, note, figure)
 
 
 def _svg(figure: Figure, title: str) -> str:

@@ -1,0 +1,245 @@
+"""The planner: from one message and what was said before to the one step that answers it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..memory.types import RequestLimits
+from ..tools.tasks import known_datasets, task_info
+from ..tools.understanding import Understood, understand
+from .asking import Told
+from .filling import filled, filled_reading
+from .follow_ups import read_follow_up, referred
+from .plans import Known, Plan, Reading, Step, Talk
+from .variants import CannotVary, earlier, train_epochs, variant
+
+EXAMPLE = "a CIFAR-10 classifier under 200k parameters"
+FOLLOW_UPS = (
+    "smaller",
+    "half the size",
+    "more accurate",
+    "use attention",
+    "without residual",
+    "like the second one but wider",
+    "show me the code of 1",
+    "train it for 3 epochs",
+    "explain the first",
+    "compare 1 and 2",
+    "why did it fail",
+    "another one",
+    "for CIFAR-100 instead",
+    "under 50k",
+    "go back to the first request",
+)
+"""Follow-ups as they can be said."""
+
+
+def plan_step(text: str, talk: Talk, told: Told | None = None, *, candidates: int = 8, epochs: int = 1) -> Step:
+    """What to do about a message.
+
+    Args:
+        text: what the person wrote.
+        talk: what it may refer to.
+        told: what an instruct model says that it means. What is read here for certain stands, refusals above all; the
+            model fills in what was left open.
+        candidates: networks of a request that names no number; ``epochs`` of its training.
+    """
+    understood = understand(text)
+    if told is not None:
+        understood = filled(understood, told, text)
+    if talk.asked and understood.request is not None:
+        return _completed(text, understood, talk)
+    reading = read_follow_up(text, talk)
+    if told is not None:
+        reading = filled_reading(reading, told)
+    if talk.asked and reading.kind in ("new", "unclear"):
+        return _completed(text, understood, talk)
+    if reading.kind == "new":
+        return step_of(text, understood)
+    return follow_step(text, reading, talk, candidates, epochs)
+
+
+def step_of(text: str, understood: Understood) -> Step:
+    """The step that a request on its own leads to."""
+    common: dict[str, Any] = {"notes": understood.notes, "language": understood.language}
+    if understood.refusal is not None:
+        return Step(action="refusal", text=understood.refusal, **common)
+    if understood.request is None:
+        return Step(action="question", text=ask_dataset(), asked=text, understood=_partly(understood), **common)
+    wishes = understood.wishes
+    plan = Plan(
+        dataset=understood.request.task.dataset,
+        limits=understood.request.limits,
+        within=understood.request.limits,
+        styles=(understood.style,),
+        candidates=wishes.candidates,
+        epochs=wishes.epochs,
+        seed=wishes.seed,
+        train=wishes.train or None,
+        said=text.strip(),
+    )
+    return Step(action="design", plan=plan, understood=describe(plan), **common)
+
+
+def follow_step(text: str, reading: Reading, talk: Talk, candidates: int, epochs: int) -> Step:
+    """The step that a follow-up leads to."""
+    common: dict[str, Any] = {"notes": reading.notes, "language": reading.language}
+    if reading.refusal is not None:
+        return Step(action="refusal", text=reading.refusal, **common)
+    if reading.kind == "unclear":
+        return Step(action="question", text=ask_again(), **common)
+    if reading.kind in ("help", "list"):
+        return Step(action=reading.kind, **common)
+    named = referred(reading, talk)
+    if named is None:
+        return Step(action="question", text=ask_which(reading.refers, talk), **common)
+    if reading.kind == "vary":
+        return _vary(reading, talk, named, candidates, common)
+    if reading.kind == "back":
+        return _back(reading, talk, named, common)
+    return _about(reading, talk, named, epochs, common)
+
+
+def _vary(reading: Reading, talk: Talk, named: list[Known], candidates: int, common: dict[str, Any]) -> Step:
+    assert talk.plan is not None  # there is something to follow up
+    known = named[0] if named else None
+    base = known.plan if known is not None and reading.refers else talk.plan
+    try:
+        plan = variant(reading, base, known, candidates)
+    except CannotVary as error:
+        return Step(action="refusal", text=str(error), **common)
+    return Step(action="design", plan=plan, understood=describe(plan), refers=tuple(k.n for k in named[:1]), **common)
+
+
+def _back(reading: Reading, talk: Talk, named: list[Known], common: dict[str, Any]) -> Step:
+    plan = named[0].plan if reading.refers and reading.request is None and named else earlier(reading, talk)
+    if plan is None:
+        count = len([plan for _, plan in talk.plans if plan.parent is None])
+        said = f"There were {count} requests so far" if count != 1 else "There was one request so far"
+        return Step(action="question", text=f"{said}; which one do you mean?", **common)
+    return Step(action="design", plan=plan, understood=describe(plan), **common)
+
+
+def _about(reading: Reading, talk: Talk, named: list[Known], epochs: int, common: dict[str, Any]) -> Step:
+    """Training, and what is answered from the records."""
+    shown = {one.n: one for one in talk.shown}
+    if reading.kind == "compare" and len(reading.refers) < 2:
+        named = [*named[:1], *(shown[n] for n in talk.current if n in shown and (not named or n != named[0].n))]
+        named = named[: 2 if reading.refers else None]
+    if reading.kind in ("best", "why") and not reading.refers:
+        named = [shown[n] for n in talk.current if n in shown]
+    if not named and reading.kind != "why":
+        return Step(action="question", text="No network has been shown yet. Say what to design.", **common)
+    refers = tuple(one.n for one in named)
+    if reading.kind == "train":
+        first = named[0]
+        plan = first.plan.model_copy(update={"epochs": train_epochs(reading, first, epochs) or first.plan.epochs})
+        same = [one for one in named if one.plan.dataset == plan.dataset]
+        said = f"training {', '.join(f'#{one.n}' for one in same)} on {task_info(plan.dataset).title}"
+        length = f" for {plan.epochs} epoch{'s' if plan.epochs != 1 else ''}" if plan.epochs else ""
+        refers = tuple(one.n for one in same)
+        return Step(action="train", plan=plan, refers=refers, understood=f"{said}{length}", **common)
+    return Step.model_validate({"action": reading.kind, "refers": refers, **common})
+
+
+def _completed(text: str, answer: Understood, talk: Talk) -> Step:
+    """The request that a question was asked about, with the answer to it."""
+    before = understand(talk.asked)
+    if answer.request is None:
+        if answer.refusal is not None:
+            return Step(action="question", text=f"{answer.refusal}. {ask_dataset()}", asked=talk.asked)
+        return Step(action="question", text=ask_dataset(), asked=talk.asked, notes=answer.notes)
+    step = step_of(text, answer)
+    assert step.plan is not None  # a request was understood
+    limits = step.plan.limits if step.plan.limits != RequestLimits() else before.limits
+    changes = {
+        "limits": limits,
+        "within": limits,
+        "styles": step.plan.styles if answer.style != "any" else (before.style,),
+        "candidates": step.plan.candidates or before.wishes.candidates,
+        "epochs": step.plan.epochs or before.wishes.epochs,
+        "seed": before.wishes.seed if step.plan.seed is None else step.plan.seed,
+        "train": step.plan.train or before.wishes.train or None,
+        "said": f"{talk.asked.strip()} ({text.strip()})",
+    }
+    plan = step.plan.model_copy(update=changes)
+    notes = tuple(dict.fromkeys((*before.notes, *step.notes)))
+    # Limits were read without a data set; now it is known how many parameters its classes need at least.
+    checked = understand(f"{plan.dataset}, {_limits_in_words(plan)}") if _limits_in_words(plan) else answer
+    if checked.refusal is not None:
+        return Step(action="refusal", text=checked.refusal, notes=notes, language=step.language)
+    return step.model_copy(update={"plan": plan, "understood": describe(plan), "notes": notes})
+
+
+def ask_dataset() -> str:
+    """The question for the one thing that no request can do without."""
+    return f"For which data set? I know {', '.join(known_datasets())}."
+
+
+def ask_again() -> str:
+    """The question after a follow-up that says nothing known."""
+    said = ", ".join(f"“{one}”" for one in FOLLOW_UPS)
+    return f"I did not understand that. You can say {said}, or a new request such as “{EXAMPLE}”."
+
+
+def ask_which(asked: tuple[int, ...], talk: Talk) -> str:
+    """The question after a follow-up that names a network that was not shown."""
+    shown = [one.n for one in talk.shown]
+    unknown = ", ".join(f"#{n}" for n in asked if n not in shown)
+    if not shown:
+        return "No network has been shown yet. Say what to design."
+    return f"I have shown no network {unknown}; there are #1 to #{max(shown)}. Which one do you mean?"
+
+
+def describe(plan: Plan) -> str:
+    """A plan in words."""
+    info = task_info(plan.dataset)
+    channels, height, width = info.in_shape
+    parts = [f"a network for {info.title} ({channels}×{height}×{width} images, {info.classes} classes)"]
+    parts += [said] if (said := _limits_in_words(plan)) else []
+    if len(plan.styles) > 1:
+        parts.append(f"in any style but {_left_out(plan)}")
+    elif plan.styles != ("any",):
+        parts.append(f"style {plan.styles[0]}")
+    if plan.aims:
+        parts.append(" and ".join(_SAID[aim] for aim in plan.aims))
+    if plan.parent is not None:
+        parts.append(f"varying #{plan.parent}")
+    if plan.epochs is not None:
+        parts.append(f"trained for {plan.epochs} epoch{'s' if plan.epochs != 1 else ''}")
+    return ", ".join(parts)
+
+
+_SAID = {
+    "smaller": "smaller",
+    "larger": "larger",
+    "accurate": "more accurate",
+    "faster": "faster",
+    "wider": "wider",
+    "narrower": "narrower",
+    "deeper": "deeper",
+    "shallower": "shallower",
+    "again": "another one",
+}
+
+
+def _left_out(plan: Plan) -> str:
+    from ..tools.generators.headers import STYLES
+
+    return ", ".join(style for style in STYLES if style not in plan.styles)
+
+
+def _limits_in_words(plan: Plan) -> str:
+    least, most = plan.limits.min_params, plan.limits.max_params
+    said = " and ".join(filter(None, [f"at least {least:,}" if least else "", f"at most {most:,}" if most else ""]))
+    flops = f"at most {plan.limits.max_flops:,} FLOPs" if plan.limits.max_flops else ""
+    return ", ".join(filter(None, [f"{said} parameters" if said else "", flops]))
+
+
+def _partly(understood: Understood) -> str:
+    """In words what was understood of a request that lacks its data set."""
+    plan = Plan(dataset=known_datasets()[0], limits=understood.limits, styles=(understood.style,))
+    parts = ["a network", *filter(None, [_limits_in_words(plan)])]
+    if understood.style != "any":
+        parts.append(f"style {understood.style}")
+    return ", ".join(parts)

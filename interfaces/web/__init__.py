@@ -1,0 +1,1 @@
+"""The web app: chat, campaigns, explorer and blocks in a browser, on this machine."""

@@ -1,0 +1,64 @@
+"""Serving the web app: where it listens, and how it ends."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from typing import Final
+
+import psutil
+import uvicorn
+
+from ...graphs.config import Config
+from ...memory.records import Records
+from .app import LOOPBACK, guarded_app
+from .settings import App
+
+_GRACE_S: Final = 3
+"""Seconds that open connections have when the app ends; a browser's event stream would never end by itself."""
+
+
+class HostRefused(ValueError):
+    """The app would listen where others reach it, and nobody said that it may."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    return host in LOOPBACK
+
+
+def names_of(host: str) -> tuple[str, ...]:
+    """What ``Host`` may say where the app listens at ``host``: this machine's own names and addresses."""
+    if is_loopback(host):
+        return LOOPBACK
+    if host not in ("0.0.0.0", "::"):
+        return (*LOOPBACK, host)
+    own = [one.address.partition("%")[0] for each in psutil.net_if_addrs().values() for one in each]
+    return (*LOOPBACK, *own, socket.gethostname(), socket.getfqdn())
+
+
+def serve_web(config: Config, records: Records, token: str, *, host: str, port: int, allow_remote: bool) -> None:
+    """Serve until SIGINT or SIGTERM; turns that run are asked to stop at their next safe point.
+
+    Raises:
+        HostRefused: another host than loopback without ``allow_remote``.
+        MissingUi: the extra ``ui`` is not installed.
+    """
+    check_host(host, allow_remote)
+    with closing(App.open(config, records)) as app:
+        guarded = guarded_app(app, token, hosts=names_of(host), port=port)
+        # No access log: the first address that is opened has the token in it.
+        settings = uvicorn.Config(
+            guarded, host=host, port=port, log_level="warning", access_log=False, server_header=False,
+            timeout_graceful_shutdown=_GRACE_S, proxy_headers=False,
+        )  # fmt: skip
+        uvicorn.Server(settings).run()
+
+
+def check_host(host: str, allow_remote: bool) -> None:
+    """Raises: HostRefused: others would reach the app, and ``allow_remote`` is not given."""
+    if not is_loopback(host) and not allow_remote:
+        raise HostRefused(
+            f"--host {host} lets other machines reach the app: add --allow-remote if that is meant, "
+            "and put TLS in front of it"
+        )

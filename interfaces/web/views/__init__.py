@@ -1,0 +1,1 @@
+"""From the records to what a tab shows: tables, figures and texts, without any widget."""

@@ -1,0 +1,100 @@
+"""Misspelled words of requests -> the words that were meant, out of the few that requests are made of.
+
+A word is only taken for another if it is none that English knows, if one word of the vocabulary is near and no other,
+and if it begins with the same letter. Digits are never changed: cifar10 and cifar100 are one character apart.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+_DATASETS = "digits mnist fashion cifar svhn imagenette celeba places"
+_WORDS = (
+    "parameters parameter params weights weight classifier classifiers classification classify classifies recognize "
+    "network networks model models convolutional convolution convolutions handwritten trainable "
+    "under below within most least maximum minimum between exactly budget fewer smaller larger greater exceed without "
+    "residual resnet depthwise separable mobilenet inception densenet squeeze excite channel attention transformer "
+    "convnext mixer plain perceptron connected densely connections layers "
+    "thousand million billion hundred train training accuracy epochs epoch variants candidates versions different "
+    "kilobytes megabytes bytes flops"
+)
+# Names of data sets that are not here and must not be read as one that is; words of requests that look misspelled.
+_NAMES = (
+    "kmnist emnist qmnist nmnist medmnist notmnist imagenet imagenets omniglot usps celebahq cinic kuzushiji bytes "
+    "byte parametric parametrise parameterize parametrized trained trains trainer modelled modeled resnext googlenet "
+    "megabits kilobits gigabits gigabytes terabytes bits convnet convnets convs resnets densenets "
+    "transforms plains shufflenet squeezenet efficientnet "
+    "mnists cifars perceptrons depths fashioned"
+)
+_WORD = re.compile(r"(?<![^\W_])[a-z]{4,}(?![^\W_]*[^\x00-\x7f])")
+_LONG, _LONGER = 5, 8
+"""Letters from which one letter may be wrong, and from which two may be; shorter words may have two swapped."""
+
+
+def corrected(text: str, known: frozenset[str] = frozenset()) -> tuple[str, tuple[str, ...]]:
+    """The lower-case text with misspelled words mended, and a note for each.
+
+    Args:
+        known: further words that are right, of the text's own language.
+    """
+    notes: list[str] = []
+
+    def mended(hit: re.Match[str]) -> str:
+        word = hit.group()
+        meant = None if word in known else _meant(word)
+        if meant is None:
+            return word
+        note = f"'{word}' was read as '{meant}'"
+        if note not in notes:
+            notes.append(note)
+        return meant
+
+    return _WORD.sub(mended, text), tuple(notes)
+
+
+def vocabulary() -> frozenset[str]:
+    """The English words that requests are made of."""
+    return frozenset(_WORDS.split())
+
+
+@cache
+def _right() -> frozenset[str]:
+    """English words that lie near the vocabulary, and the vocabulary itself."""
+    english = files(__package__).joinpath("tongues", "english.txt").read_text(encoding="utf-8")
+    return frozenset((*english.split(), *_WORDS.split(), *_DATASETS.split(), *_NAMES.split()))
+
+
+def _meant(word: str) -> str | None:
+    if word in _right() or len(word) > 20:
+        return None
+    near: dict[int, list[str]] = {}
+    for other in (*_WORDS.split(), *_DATASETS.split()):
+        most = 1 + (min(len(word), len(other)) >= _LONGER)
+        if abs(len(word) - len(other)) > most or (word[0] != other[0] and word[1] != other[0]):
+            continue
+        distance = edits(word, other)
+        swapped = sorted(word) == sorted(other)
+        # "undr" and "svnh", but not any other word of four letters.
+        short = min(len(word), len(other)) < _LONG and not swapped and len(other) <= len(word)
+        if distance <= most and not short and (word[0] == other[0] or swapped):
+            near.setdefault(distance, []).append(other)
+    if not near:
+        return None
+    best = near[min(near)]
+    # "classifer" lies between "classifier" and "classifiers": the same word for what follows.
+    return best[0] if len({other.rstrip("s")[:8] for other in best}) == 1 else None
+
+
+def edits(one: str, two: str) -> int:
+    """Letters to insert, drop, replace or swap with their neighbour, at least, to make one word of the other."""
+    before: list[int] = []
+    row = list(range(len(two) + 1))
+    for i, a in enumerate(one, 1):
+        last, before, row = before, row, [i] + [0] * len(two)
+        for j, b in enumerate(two, 1):
+            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == two[j - 2] and one[i - 2] == b:
+                row[j] = min(row[j], last[j - 2] + 1)
+    return row[-1]
