@@ -113,7 +113,6 @@ def told(found: dict[str, Any]) -> str:
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     here = found["machine"]
-    cores = f"{here.get('cores', os.cpu_count())} cores"
     return (
         f"{found['candidates']:,} candidates, {len(found['kills'])} kills, {found['epochs']} epochs each, at "
         f"{commit.stdout.strip()}, on {here['cpu']}, {here['cores']} cores; load at the end "
