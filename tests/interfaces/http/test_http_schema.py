@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
-NOT_CALLED = ["--exclude-operation-id", "start_campaign"]
+# A campaign would start; the progress of a job that waits for ever is streamed for ever.
+NOT_CALLED = ["--exclude-operation-id", "start_campaign", "--exclude-operation-id", "job_events"]
 
 
 def schemathesis(live: str, token: str, folder: Path, *options: str) -> str:
