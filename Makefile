@@ -16,7 +16,7 @@ STAMP := $(VENV)/.installed-$(KEY)
 CORES ?= 2
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-vllm test-fuzz test-http bench-ablations bench-corpus bench-evaluator bench-predictor bench-validation bench-blocks bench-blocks-forward bench-dedup bench-grpo bench-loop bench-records bench-retrieval bench-repair bench-soak bench-tuning lint format docs lock clean check-requests
+.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-vllm test-fuzz bench-ablations bench-corpus bench-evaluator bench-predictor bench-validation bench-blocks bench-blocks-forward bench-dedup bench-grpo bench-loop bench-records bench-retrieval bench-repair bench-soak bench-tuning lint format docs lock clean check-requests test-ui test-http
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -85,6 +85,20 @@ test-vllm: setup ## the embedded model served by vLLM: makes its environment whe
 	NETWRIGHT_TEST_SERVING="$${NETWRIGHT_HOME:-}" $(PYTEST) -m vllm -s --timeout 1800
 	$(VENV)/bin/netwright serve-model --prepare
 	$(PY) benchmarks/serving.py
+
+test-ui: setup ## the web app in headless Chromium (installs Debian's package where absent); screenshots in build/ui
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing chromium"; \
+	    apt-get update -qq; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else \
+	    echo "Chromium is missing. Install it, e.g.: sudo apt-get install chromium"; exit 1; \
+	  fi; }
+	$(PYTEST) -m ui -s --timeout 1800
+test-mcp: setup ## the MCP server under load (200 calls and 20 evaluations at once) and its examples
+	$(PYTEST) tests/interfaces/test_mcp.py tests/interfaces/test_jobs.py tests/test_examples.py -m "slow or not slow" \
+	  -k "mcp or langchain or jobs" --timeout 1800
 
 test-fuzz: setup ## ten thousand hostile inputs through validate: a verdict for each, nothing left behind
 	$(PYTEST) -m fuzz -s --timeout 3600

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import get_args
 
+from ..memory.types import RequestLimits
 from ..tools.understanding import Understood, understand
 from .follow_words import Words, concept, ordinals, plain
 from .plans import Aim, Known, Reading, Talk
@@ -126,8 +127,12 @@ def _kind(
     if named is not None and not varies:
         # A data set alone ("and for SVHN?") changes it; in a sentence about a network it begins a new request.
         return "new" if _NEW_NETWORK.search(plain(text)) or _says_more(words, named) else "vary"
-    limits = found.limits.min_params is not None or found.limits.max_params is not None
-    asks = found.style != "any" or limits or found.wishes.candidates is not None or found.wishes.seed is not None
+    asks = (
+        found.style != "any"
+        or found.limits != RequestLimits()
+        or found.wishes.candidates is not None
+        or found.wishes.seed is not None
+    )
     if varies or named is not None or (asks and not back):
         return "vary"
     if back:
@@ -241,16 +246,14 @@ def _joined(words: Words, hit: re.Match[str]) -> bool:
 
 
 def nth(place: int, talk: Talk) -> int:
-    """The number of the network that an ordinal means: of the latest answer's, or by its number in the thread.
+    """The number of the network that an ordinal means.
 
-    "The second one" is number 2 where the latest answer shows a number 2, else the second that it shows.
+    "The second one" is number 2 where the latest design shows a number 2, else the second that it shows.
     """
-    current = sorted(talk.current)
+    table = sorted(talk.table)
     if place == -1:
-        return current[-1] if current else 0
-    if place in current or place > len(current):
-        return place
-    return current[place - 1]
+        return table[-1] if table else 0
+    return place if place in table or place > len(table) else table[place - 1]
 
 
 def referred(reading: Reading, talk: Talk) -> list[Known] | None:

@@ -13,8 +13,8 @@ SMALLER = 0.5
 """Times the parameters of what it varies: the most that "smaller" may have."""
 LARGER = 1.25
 """And the least that "larger" must have."""
-SPREAD = 2.0
-"""A named factor f asks for networks from f / SPREAD × to f × of the parameters, or f × to f × SPREAD × above 1."""
+FASTER = 0.75
+"""Times the FLOPs of what it varies: the most that "faster" may take."""
 MORE_CANDIDATES, MOST_CANDIDATES = 2, 64
 WIDTHS = {"wider": 1.2, "deeper": 1.0, "narrower": 1.0, "shallower": 1.0}
 """Least parameters, or most for the last two, as a share of what is varied."""
@@ -113,19 +113,22 @@ def check_limits(plan: Plan) -> None:
 
 def _keeps_limits(reading: Reading) -> bool:
     """Whether the limits of what is varied stay; those that an earlier variant added go where size is changed anew."""
-    return not {"smaller", "larger", "accurate", "wider", "deeper", "narrower", "shallower"} & set(reading.aims)
+    return not set(reading.aims) - {"again"}
 
 
 def _replaced(old: RequestLimits, new: RequestLimits) -> RequestLimits:
     """The limits with those that are named anew; an old one that contradicts them is gone."""
     least, most = new.min_params or old.min_params, new.max_params or old.max_params
+    flops = new.max_flops or old.max_flops
     if least is not None and most is not None and least > most:
-        return new
-    return old.model_copy(update={"min_params": least, "max_params": most})
+        return RequestLimits(min_params=new.min_params, max_params=new.max_params, max_flops=flops)
+    return RequestLimits(min_params=least, max_params=most, max_flops=flops)
 
 
 def _sized(reading: Reading, limits: RequestLimits, within: RequestLimits, known: Known | None) -> RequestLimits:
     """The limits, with those that follow from the parameters of the network that is varied."""
+    if "faster" in reading.aims and known is not None and known.flops is not None:
+        limits = limits.model_copy(update={"max_flops": _least(limits.max_flops, math.floor(known.flops * FASTER))})
     aims = set(reading.aims) - {"again", "faster"}
     if not aims or reading.limits.max_params or reading.limits.min_params:
         return limits

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from netwright.agents import designer, repair
-from netwright.graphs import runner
+from netwright.graphs import attempt
 from netwright.interfaces.cli.main import main
 from netwright.sandbox.worker import Worker
 
@@ -76,14 +76,14 @@ class BusyClock:
 
 def watched(clock: BusyClock, target: Path) -> Callable[..., Any]:
     """The function that drives the campaign's graph, with a clock around it."""
-    drive = runner._drive
+    drive = attempt._drive
 
     @functools.wraps(drive)
-    def call(run: str, folder: Path, services: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         begun, cpu = time.perf_counter(), _cpu_s()
         clock.busy_s, clock.jobs = 0.0, {}
         try:
-            return drive(run, folder, services)
+            return drive(*args, **kwargs)
         finally:
             told = {
                 "wall_s": time.perf_counter() - begun,
@@ -107,7 +107,7 @@ def install(clock: BusyClock, target: Path) -> None:
     """Put the clock around the sandbox's workers, the model's answers and the graph."""
     Worker.run = clock.measured(Worker.run, lambda worker, job, payload: job.handler)  # type: ignore[method-assign]
     designer.ask = repair.ask = clock.measured(designer.ask, lambda *_, **__: "model")
-    runner._drive = watched(clock, target)
+    attempt._drive = watched(clock, target)
 
 
 if __name__ == "__main__":

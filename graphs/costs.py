@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from ..agents.models.config import PAPER_DECODING, SCRIPTED
 from ..agents.models.folders import folder_here
-from ..memory.records import Records
-from ..memory.types import Request, Task
+from ..memory.types import Task
 from ..tools.tasks import task_info
-from .asked import chosen_protocol, limits_hash
+from .asked import chosen_protocol
 from .chat import Approval
 from .config import Config
+from .turn_words import epochs
 
 PROMPT_TOKENS = 1_500
 """Tokens of a designer's prompt, about."""
 FLOPS_PER_S = 3e9
 """What small networks in PyTorch get out of one core, about; a training step takes three times the forward pass."""
+UNKNOWN_FLOPS = 1_000_000
 SECONDS_PER_IMAGE = 1.5e-4
 """What an image costs beside its operations, in batches of 64."""
 
@@ -42,29 +44,31 @@ def spending_approval(config: Config) -> Approval | None:
     )
 
 
-def training_seconds(config: Config, records: Records, task: Task, ids: Sequence[str]) -> float:
-    """Seconds that networks would train side by side, from what the like of them took, else from their FLOPs."""
+def training_seconds(config: Config, task: Task, flops: Sequence[int | None]) -> float:
+    """Seconds that networks would train side by side on this machine, about.
+
+    Args:
+        flops: of one forward pass of each; ``None`` where that is not known.
+    """
     chosen, info = chosen_protocol(config, task.dataset), task_info(task.dataset)
-    images = min(chosen.train_limit or info.train_size, info.train_size)
-    verdicts = records.get_verdicts(ids, task.id, limits_hash(Request(task=task), config))
-    total = 0.0
-    for key in ids:
-        verdict = verdicts.get(key)
-        flops = (verdict.flops if verdict else None) or 1_000_000
-        total += min(chosen.time_limit_s, chosen.epochs * images * (SECONDS_PER_IMAGE + 3 * flops / FLOPS_PER_S))
-    return total / max(1, config.sandbox.workers or 2)
+    images = chosen.epochs * min(chosen.train_limit or info.train_size, info.train_size)
+    each = [images * (SECONDS_PER_IMAGE + 3 * (one or UNKNOWN_FLOPS) / FLOPS_PER_S) for one in flops]
+    longest = max(each, default=0.0)
+    beside = sum(min(chosen.time_limit_s, one) for one in each) / (
+        config.sandbox.workers or len(os.sched_getaffinity(0))
+    )
+    return max(min(chosen.time_limit_s, longest), beside)
 
 
-def training_approval(config: Config, records: Records, task: Task, ids: Sequence[str]) -> Approval | None:
+def training_approval(config: Config, task: Task, flops: Sequence[int | None]) -> Approval | None:
     """What must be approved before networks are trained."""
-    seconds = training_seconds(config, records, task, ids)
-    settings = config.chat
-    if not ids or not (settings.approve_training or seconds > settings.approve_seconds):
+    seconds, settings = training_seconds(config, task, flops), config.chat
+    if not flops or not (settings.approve_training or seconds > settings.approve_seconds):
         return None
-    chosen = chosen_protocol(config, task.dataset)
-    epochs = f"{chosen.epochs} epoch{'s' if chosen.epochs != 1 else ''}"
-    networks = f"{len(ids)} network{'s' if len(ids) != 1 else ''}"
-    return Approval(step="train", why=f"{networks} for {epochs} on {task.dataset}", cost=f"about {spoken(seconds)}")
+    networks = f"{len(flops)} network{'s' if len(flops) != 1 else ''}"
+    length = epochs(chosen_protocol(config, task.dataset).epochs)
+    why = f"{networks} for {length} on {task_info(task.dataset).title}"
+    return Approval(step="train", why=why, cost=f"about {spoken(seconds)}")
 
 
 def spoken(seconds: float) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field
 from .types import Frozen, ValidBy, Verdict
 
 CampaignState = Literal["running", "waiting", "stopped", "complete", "failed"]
-AdapterState = Literal["active", "rolled_back"]
+AdapterState = Literal["active", "rolled_back", "pruned"]
 GRAFT: Final = "[graft]"
 """First line of the prompt of a slot that no model wrote: a block was put into a network."""
 PASSED_OVER: Final = "passed over: "

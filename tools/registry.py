@@ -119,7 +119,10 @@ class Tool(Generic[A, R]):
 
 def explain_invalid(error: ValidationError) -> str:
     """One line for a model or a person: each wrong argument and why; values are not repeated, they may be long."""
-    parts = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors(include_input=False))
+    parts = (
+        f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg'].removeprefix('Value error, ')}"
+        for e in error.errors(include_input=False)
+    )
     return "; ".join(parts)
 
 

@@ -72,7 +72,8 @@ _ORDERS = (
     rf"(?:turn|switch|set|put)\s+{_TO}{_GUARD}(?:\s+\w+)?\s+(?:to\s+)?(?:off|out|down|to\s+(?:none|off"
     rf"|process|false|zero)|none|false|process)",
     rf"(?:with|having)\s+{_TO}{_GUARD}\s+(?:turned\s+|switched\s+)?(?:off|disabled|removed)",
-    rf"\b{_GUARD}\s*[:=]?\s*(?:is\s+|be\s+)?(?:off|disabled?|none|false)\b|\b(?:disabled?|off)\s+{_GUARD}\b",
+    rf"\b{_GUARD}\s*[:=]?\s*(?:(?:is|be|(?:must|should|has\s+to|needs?\s+to)\s+be)\s+)?(?:(?:turned"
+    rf"|switched)\s+)?(?:off|disabled?|none|false)\b|\b(?:disabled?|off)\s+{_GUARD}\b",
     rf"(?:run(?:ning)?\s+|execut\w+\s+)?(?:it\s+|them\s+|this\s+|everything\s+|the\s+code\s+)?(?:without"
     rf"|outside(?:\s+of)?|no)\s+(?:the\s+|any\s+|a\s+)?{_GUARD}\b",
     r"(?:turn|switch|set)\s+(?:the\s+)?(?:network|internet)(?:\s+access)?\s+(?:to\s+)?(?:on|true|enabled)"
@@ -105,7 +106,8 @@ _ORDERS = (
     r"\b(?:run|use|execute)\s+(?:it\s+|them\s+|everything\s+)?(?:with|in|under|as)\s+(?:(?:the|a"
     r"|full)\s+)?(?:process\s+backend|root(?:\s+(?:rights|privileges))?|host|bare\s+process"
     r"|privileged\s+mode|admin\s+rights)\b",
-    r"\b(?:backend|sandbox)\s*(?:=|:)\s*\w+|\b(?:drop|delete|truncate)\s+(?:the\s+)?(?:tables?|databases?"
+    r"\b(?:backend|sandbox)\s*(?:=|:)\s*\w+|\b(?:sub)?process\s+backend\b|\b(?:drop|delete"
+    r"|truncate)\s+(?:(?:the|all|every|my|your|our)\s+)*(?:tables?|databases?"
     r"|records|campaigns?|corpus)(?:\s+\w+)?",
     r"\b(?:save|write|store|export|put|dump|print)\s+(?:it|them|this|(?:the|your|all)\s+(?:code|network"
     r"|model|result|answer|source|winner|output|best\s+\w+)s?)\s+(?:in|in\s?to|to|as|at|under)\s+(?:(?:a"
@@ -138,7 +140,8 @@ _FILES = (
     r"|current\s+)?(?:director(?:y|ies)|folders?))"
 )
 _NET = (
-    r"(?:internet|https?://|ftp://|urls?\b|web\s?(?:site|page|hook)s?|the\s+web\b|web\s+server"
+    r"(?:internet|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|dev|ai|ru|cn|xyz|example)\b|https?://|ftp://"
+    r"|urls?\b|web\s?(?:site|page|hook)s?|the\s+web\b|web\s+server"
     r"|remote\s+(?:host|server|machine)|(?:my|a|an|the|our|some|external|another)\s+(?:\w+\s+)?server"
     r"|sockets?\b|ip\s+address|dns\b|\d+\.\d+\.\d+\.\d+|other\s+(?:machines|computers)|e-?mails?\b|cloud\b"
     r"|c2\b)"
@@ -178,6 +181,11 @@ _REACH = (
         r"|\b(?:network|internet)\s+(?:access|connection)\b|\bphones?\s+home\b|\baccess(?:es"
         r"|ing)?\s+(?:to\s+)?(?:the\s+)?(?:internet|network|web)\b|\binternet\s+access\b",
         "other machines",
+    ),
+    (
+        r"\b(?:allocat|exhaust|hog|overload|overwhelm|crash|freez|hang)\w*\s+(?:[\w-]+\s+){0,4}?"
+        r"(?:memory|ram|host|machine|system|computer|server|cpu|disk|sandbox)\b",
+        "the machine's resources",
     ),
     (_PROGRAM, "other programs"),
 )

@@ -51,13 +51,16 @@ _NO_NAMES = (
     "something it me mobile phone phones device devices arduino esp32 raspberry pi microcontroller mcu "
     "watch smartwatch laptop "
     "pc computer robot drone board chip browser tablet homework project thesis course class lecture "
-    "school demo app test "
+    "school demo app test fit fits runs "
     "friend boss students me us under below parameter parameters budget negative binary"
+)
+_TELLS = (
+    r"predict(?:s|ing)?|detect(?:s|ing)?|identif(?:y|ies|ying)|tells?\s+apart|distinguish(?:es|ing)?(?:\s+between)?"
 )
 _STOP = (
     r"(?=\s+(?:under|below|with|without|at|that|which|using|between|less|fewer|more|no|not|in|of|by|from"
     r"|to|and\s+(?:at|under|"
-    r"below|with))\b|\s*[^a-z0-9_\s-]|\s+-|\s*$)"
+    r"below|with))\b|\s*[^\w\s-]|\s+-|\s*$)"
 )
 
 
@@ -126,13 +129,17 @@ def _unknown_name(low: str) -> str | None:
     """What a request that names no known data set seems to be about."""
     no_names = _NO_NAMES.split()
     kind = r"(?:image\s+)?(?:classifiers?|classification|networks?|nets?|models?)\b"
+    name = r"[^\W\d_][\w-]*"
     for pattern in (
-        rf"\b(?:on|for|classif(?:y|ies|ying)|recogni[sz](?:e|es|ing))\s+([a-z][a-z0-9_\s-]*?){_STOP}",
-        rf"\b(?:an?|the)\s+([a-z0-9_-]+(?:\s+[a-z0-9_-]+){{0,2}})\s+{kind}",
+        rf"\b(?:on|for|classif(?:y|ies|ying)|recogni[sz](?:e|es|ing)|{_TELLS})\s+({name}(?:[\s-]+{name})*?){_STOP}",
+        rf"\b(?:an?|the)\s+([\w-]+(?:\s+[\w-]+){{0,2}})\s+{kind}",
+        rf"\b(?:classifiers?|classification|recognition)\s+of\s+({name}(?:\s+and\s+{name})?)",
+        # Words that no table knows, right before what they name.
+        rf"([\u3040-\u9fff]+(?:\s+and\s+[\u3040-\u9fff]+)?)\s+(?:{kind}|recognize|image)",
     ):
         for hit in re.finditer(pattern, low):
             words = hit.group(1).split()
-            while words and words[0] in no_names:
+            while words and (words[0] in no_names or words[0][0].isdigit()):
                 words.pop(0)
             while words and words[-1] in no_names:
                 words.pop()

@@ -14,12 +14,14 @@ from decimal import Decimal
 from ..memory.types import RequestLimits, Task
 from .quantities import UnclearNumber, plain_numbers, value_of
 from .request_words import (
+    BESIDE,
     BYTES,
     CLASSES,
     COUNTS,
     FILLER,
     FLOPS,
     KNOWN_NETWORK,
+    MARK,
     NO_NUMBER,
     NO_PARAMS,
     NOUN,
@@ -35,6 +37,8 @@ from .request_words import (
     TAIL_CHARS,
     THEN_NOTHING,
     THEN_NOUN,
+    TIME,
+    UNREAD,
     VAGUE,
     Relation,
 )
@@ -98,6 +102,9 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
         RequestError: a limit on something else, or one that is unclear, contradictory or not positive.
     """
     text = _plain(text, task)
+    for beside in BESIDE.finditer(text):
+        notes.append(f"'{beside.group().strip()}' was passed over: it says nothing of the network")
+    text = BESIDE.sub(" ", text)
     _refuse_by_words(text)
     found, begin = _Found(), 0
     try:
@@ -105,6 +112,10 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
             begin = _read_range(text, begin, hit, found) or _read_one(text, begin, hit, found, task)
     except UnclearNumber as error:
         raise RequestError(str(error)) from error
+    if not (found.least or found.most) and (unread := UNREAD.search(text.replace(MARK, ""))):
+        said = unread.group().strip()
+        if not re.search(r"\b(?:no|without|any|few|fewest|least)\b", said):
+            notes.append(f"no limit on parameters was read from '{said[:80]}'")
     return _together(found, notes)
 
 
@@ -131,6 +142,8 @@ def _plain(text: str, task: Task | None) -> str:
 
 def _refuse_by_words(text: str) -> None:
     """What is wrong whatever the numbers are."""
+    if hit := TIME.search(text):
+        raise RequestError(f"'{hit.group()}' is a time or a rate; {_ONLY}, {_EXAMPLE}")
     if hit := NO_PARAMS.search(text):
         raise RequestError(f"a parameter limit must be positive, the request says '{hit.group()}'")
     if hit := VAGUE.search(text) or NO_NUMBER.search(text):

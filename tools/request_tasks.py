@@ -27,7 +27,7 @@ _PARTS = re.compile(
     r"|stride[sd]?|padding|dilat\w+|bias(?:es)?|"
     r"gelu|relu|silu|swish|sigmoid|tanh|leaky[\s-]?relu|softmax|bottlenecks?|weight\s+decay"
     r"|data\s+augmentation|augmentation|"
-    r"recurrent|lstm|gru|rnn|capsules?|kernels?)\b"
+    r"recurrent|lstm|gru|rnn|capsules?|kernels?|convolutions|spiking|graph\s+neural|u-?net|kan|hopfield|boltzmann)\b"
 )
 
 

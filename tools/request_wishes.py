@@ -28,7 +28,7 @@ _SMALL = {
     "couple of": 2,
 }
 _COUNT = (
-    r"(?<![\w.,-])(?P<n>\d{1,6}|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"(?<![\w.,-])(?P<n>\d{1,12}|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
     r"|fifteen|twenty|thirty|fifty)"
 )
 _EPOCHS = (
@@ -69,6 +69,7 @@ _NO_TRAIN = re.compile(
     r"\b(?:without|no|skip(?:ping)?|before)\s+(?:any\s+|the\s+)?train(?:ing)?(?:\s+it)?\b(?!\s+(?:data|set))"
     r"|\b(?:do\s+not|don't|dont|never|not|needn't|need\s+not)\s+(?:to\s+|be\s+"
     r"|have\s+to\s+be\s+)?train(?:ed)?(?:\s+(?:it|them))?\b|\buntrained\b"
+    r"|\btraining\s*[:=]\s*(?:none|no|off|false)\b"
 )
 _PRO = (
     r"(?:it|them|that|these|those|this|all|the\s+(?:best|network|net|model|classifier|result|winner"
@@ -78,7 +79,7 @@ _TRAIN = re.compile(
     rf"\b(?:re)?train\s+{_PRO}(?:\s+(?:afterwards|too|as\s+well|then|please|briefly|quickly))?(?![\w-])"
     r"|\b(?:and|then|also|please|to|,)\s+train(?=\s*(?:[.,;!?)]|$|and\b|for\b|on\b|with\b|a\b|an\b|briefly"
     r"|please|afterwards))"
-    r"|(?:^|[.;!?,]\s*)(?:please\s+)?train(?=\s*(?:[.,;!?)]|$|an?\b|and\b|me\b|for\b|my\b|\d|on\b|small\b"
+    r"|(?:^|[.;!?,]\s*)(?:please\s+)?train(?=\s+(?:mnist|cifar|svhn|fashion|digits|celeb|places|imagen)|\s*(?:[.,;!?)]|$|an?\b|and\b|me\b|for\b|my\b|\d|on\b|small\b"
     r"|one\b|two\b|three\b))"
     r"|\b(?<!pre)(?<!pre-)trained\b(?!\s+(?:quickly|fast|in|within|with\s+less|easily))"
     r"|\b(?:with|include|including|do|start|run)\s+(?:the\s+|a\s+|some\s+)?training\b(?!\s+(?:data|set"

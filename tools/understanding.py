@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ..memory.types import Request, RequestLimits
-from .characters import readable, visible
+from .characters import folded, readable, visible
 from .generators.headers import ANY
 from .quantities import UnclearNumber, plain_numbers
 from .request_asides import reaches, shown, without_orders, without_pieces, without_places
@@ -157,7 +157,8 @@ def _in_english(text: str, reading: _Reading) -> str:
         if not sentence.strip():
             continue
         code = language_of(sentence, reading.language)
-        english = sentence.lower() if code == "en" else tongues()[code].english(sentence)
+        english = folded(sentence) if code == "en" else tongues()[code].english(sentence)
+        english = re.sub(r"\bw/o\b", "without", re.sub(r"\bw/(?=\s|\d)", "with ", english))
         english, notes = corrected(english, tongues()[code].signs if code != "en" else frozenset())
         reading.note(notes)
         sentences.append(" ".join(english.split()).strip())

@@ -25,9 +25,12 @@ from . import (
     reinforcing,
     serve,
     serving,
+    talk,
     tools,
+    watch,
     web,
 )
+from .console import fail
 
 app = typer.Typer(
     name="netwright",
@@ -37,6 +40,14 @@ app = typer.Typer(
     help="Language-model agents design neural networks, judge them by running them, and learn from what worked.",
 )
 app.add_typer(blocks.app, name="blocks")
+campaign.app.command("watch", epilog="Examples:  netwright campaign watch  |  netwright campaign watch night-1 --json")(
+    watch.watch
+)
+campaign.app.command(
+    "costs",
+    epilog="Examples:  netwright campaign costs  |  netwright campaign costs night-1 --json"
+    "  |  netwright campaign costs --set 'accounting.prices={nano: {prompt: 0.1, completion: 0.4}}'",
+)(watch.costs)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(corpus.app, name="import")
 model.app.command("grpo", epilog="Example:  netwright model grpo --out ./reinforced --set grpo.train_limit=320")(
@@ -49,6 +60,11 @@ app.command(
     epilog='Examples:  netwright design "a CIFAR-10 classifier under 200k parameters" --out net.py'
     '  |  netwright design "a residual network for digits" --train --seed 3',
 )(design.design)
+app.command(
+    "chat",
+    epilog='Examples:  netwright chat  |  netwright chat --new --say "a digits classifier under 20k parameters"'
+    "  |  netwright chat --say smaller --yes  |  netwright chat --list --json",
+)(talk.chat)
 app.command(
     "validate",
     epilog="Examples:  netwright validate net.py --dataset cifar10 --max-params 200000"
@@ -97,6 +113,16 @@ app.command("protocols", epilog="Examples:  netwright protocols  |  netwright pr
 app.command("doctor", epilog="Examples:  netwright doctor  |  netwright doctor --json")(doctor.doctor)
 
 
+def start_log(target: str, level: str) -> None:
+    """Open the JSON log, or end the command and say why that cannot be."""
+    from ...tools.logs import open_log
+
+    try:
+        open_log(target, level)
+    except (ValueError, OSError) as error:
+        fail(f"--log-json {target}: {error}")
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"netwright {__version__}")
@@ -108,8 +134,17 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    log_json: Annotated[
+        str | None,
+        typer.Option("--log-json", metavar="FILE", help="Log as JSON lines to this file; - is standard error."),
+    ] = None,
+    log_level: Annotated[
+        str, typer.Option("--log-level", help="Of --log-json: debug, info, warning or error.")
+    ] = "info",
 ) -> None:
     """Global options."""
+    if log_json is not None:
+        start_log(log_json, log_level)
     # Third-party deprecations are for developers, who see them in the tests.
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)

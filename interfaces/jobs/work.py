@@ -26,8 +26,9 @@ from .folder import JobFolder
 from .model import Progress
 
 LEAST_S: Final = 0.2
-"""Seconds between two lines of progress at first; they grow apart, so that hours of work leave a small file."""
+"""Seconds between two lines that say the same at first; they grow apart, so that hours of work leave a small file."""
 _MOST_MESSAGE: Final = 500
+_MOST_LINES: Final = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -42,17 +43,18 @@ class Reporter:
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", encoding="utf-8")
         self._lock = threading.Lock()
-        self._lines, self._next = 0, 0.0
+        self._lines, self._next, self._said = 0, 0.0, ""
 
     def __call__(self, done: float, total: float | None, message: str) -> None:
         with self._lock:
             moment = time.monotonic()
-            if moment < self._next and (total is None or done < total):
+            said = message == self._said or self._lines > _MOST_LINES
+            if said and moment < self._next and (total is None or done < total):
                 return
             line = Progress(done=done, total=total, message=message[:_MOST_MESSAGE])
             self._file.write(line.model_dump_json() + "\n")
             self._file.flush()
-            self._lines += 1
+            self._lines, self._said = self._lines + 1, message
             self._next = moment + max(LEAST_S, self._lines / 500)
 
 

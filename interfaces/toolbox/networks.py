@@ -29,6 +29,9 @@ from .words import (
     task_of,
 )
 
+_TRIES = 10
+"""Programs that are written for each that is asked for, until one is below the limit."""
+
 
 class Judgement(Result):
     """How far a network got in the sandbox."""
@@ -168,17 +171,19 @@ def generate(arguments: GenerateArguments, context: Context) -> GeneratedMany:
     from ...tools.generators.programs import random_program
 
     info, rng = info_of(arguments.dataset), random.Random(f"generate {arguments.seed}")
-    buckets = buckets_under(arguments.max_params) if arguments.max_params is not None else (ANY,)
-    if not buckets:
-        raise ToolError(f"the generator writes no networks below {arguments.max_params:,} parameters: ask for 3,000")
-    made = []
-    for _ in range(arguments.count):
+    most = arguments.max_params
+    buckets = buckets_under(most) if most is not None else (ANY,)
+    made: list[Generated] = []
+    for _ in range(arguments.count * _TRIES):
         context.check()
         wish = Header(info.in_shape, info.classes, rng.choice(buckets), arguments.style)
         program = random_program(rng, wish)
-        key = candidate_id(program.source)
-        made.append(Generated(candidate_id=key, style=program.style, params=program.params, source=program.source))
-    return GeneratedMany(networks=tuple(made))
+        if most is None or program.params <= most:
+            key = candidate_id(program.source)
+            made.append(Generated(candidate_id=key, style=program.style, params=program.params, source=program.source))
+        if len(made) == arguments.count:
+            return GeneratedMany(networks=tuple(made))
+    raise ToolError(f"the generator writes hardly any networks below {most or 0:,} parameters: ask for 3,000 or more")
 
 
 class ListDatasetsArguments(Arguments):

@@ -56,7 +56,7 @@ CategoryName = Annotated[Category | None, Field(description="Only blocks of this
 class AboutNetwork(Arguments):
     """Base of the tools about one network, given as text or by the id of one on record."""
 
-    source: Source | None = None
+    source: Source | None = Field(default=None, description="The whole Python file of the network as text.")
     candidate_id: CandidateId | None = Field(
         default=None,
         description="Instead of source: id of a network on record, the first eight or more digits of it, or its name.",

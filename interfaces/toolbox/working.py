@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ...memory.types import Request, Trial
+from ...memory.types import Request, Trial, candidate_id
 from ...tools.registry import Arguments, Context, Result, ToolError
 from .base import TOOLS
 from .networks import Judgement, judgement
@@ -67,15 +67,14 @@ def evaluate(arguments: EvaluateArguments, context: Context) -> Evaluation:
     trained under the same protocol before is answered from the records at once. Compare results only if their
     protocol_hash is equal.
     """
-    from ...tools.result_cache import find_result
-
     shared = shared_of(context)
     source, info = shared.source(arguments.source, arguments.candidate_id), info_of(arguments.dataset)
     changes = arguments.model_dump(exclude={"source", "candidate_id", "dataset", "protocol"})
     chosen = protocol_of(arguments.dataset, arguments.protocol, changes)
     told = {"metric_name": info.task.metric, "protocol": chosen.name, "protocol_hash": chosen.hash}
-    stored = find_result(shared.records, source, info.task, chosen)
-    if stored is not None and stored.state != "pruned":
+    stored = shared.records.get_trial(candidate_id(source), info.task.id, chosen.hash)
+    # A pruned trial says that another was better, not what this network reaches.
+    if stored is not None and stored.state in ("complete", "failed"):
         return _evaluation(None, stored, told, cached=True)
     context.report(0, 3, "preparing the data and the sandbox")
     return _trained(source, arguments.dataset, chosen, shared, context, told)
@@ -231,13 +230,16 @@ def design(arguments: DesignArguments, context: Context) -> Design:
     network that meets it, or says why none does. The same request and seed give the same answer; one that was stopped
     goes on when it is asked again.
     """
+    from ...tools.requests import parse_request
+
+    request = parse_request(arguments.request)  # before the seconds that the next imports take
+
     from langgraph.runtime import RunControl
 
     from ...graphs.config import load_config
     from ...graphs.design import design_id, run_design
-    from ...tools.requests import parse_request
 
-    shared, request = shared_of(context), parse_request(arguments.request)
+    shared = shared_of(context)
     settings = [f"campaign.seed={arguments.seed}", f"campaign.candidates={arguments.candidates}"]
     config = load_config(overrides=[*shared.settings, *settings])
     run, control = design_id(request, config), RunControl()

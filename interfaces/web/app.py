@@ -19,7 +19,13 @@ _FILES_S: Final = 24 * 3600  # how long uploads and exports are kept
 _ENVIRONMENT: Final = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "GRADIO_ALLOW_FLAGGING": "never"}
 _CSS: Final = """
 .netwright-code .cm-editor { max-height: 32rem }
-footer { display: none !important }
+footer, #talk button[aria-label="Clear"] { display: none !important }
+.netwright-diff { font-size: .8rem; overflow-x: auto; padding: .6rem }
+.netwright-added { background: #d1fae5; color: #065f46 }
+.netwright-gone { background: #fee2e2; color: #991b1b }
+.netwright-at { color: #6b7280 }
+#talk table { font-size: .8rem; overflow-wrap: normal; word-break: normal }
+#talk td, #talk th { padding: .3rem .5rem; white-space: nowrap }
 """
 
 

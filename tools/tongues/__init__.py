@@ -15,9 +15,12 @@ from typing import Any
 import yaml
 
 from ..characters import folded
+from ..spelling import vocabulary
 from .numerals import Numerals, ideographic
 
 _KANA, _HAN = re.compile(r"[\u3040-\u30ff]"), re.compile(r"[\u3400-\u9fff]")
+# Several of a noun that has no plural ending, and a capital letter.
+_GERMAN = re.compile(r"\d\s*(?:k|Mio\.)?\s*Parametern?\b")
 _LETTERS = re.compile(r"(?<![^\W_])[^\W\d_]+(?![^\W_])")
 
 
@@ -29,6 +32,7 @@ class Tongue:
         comma: whether it writes 1,5 for one and a half and 200.000 for 200,000.
         spaced: whether blanks stand between words.
         signs: folded words by which the language is told from others.
+        letters: characters, each by the one that the phrases are written with.
         amounts: phrases that mean a number, longest first.
         pattern, meanings: all phrases as one expression, longest first, and the English of each by its group's place.
     """
@@ -39,13 +43,14 @@ class Tongue:
     spaced: bool
     signs: frozenset[str]
     numerals: Numerals
+    letters: dict[int, str]
     amounts: tuple[tuple[re.Pattern[str], str], ...]
     pattern: re.Pattern[str] | None
     meanings: tuple[str, ...]
 
     def english(self, sentence: str) -> str:
         """A sentence of this language in the words that requests are read in; numbers in digits."""
-        text = folded(sentence)
+        text = folded(sentence).translate(self.letters)
         if self.comma:
             text = _english_digits(text)
         if not self.spaced:
@@ -81,10 +86,24 @@ def language_of(text: str, likely: str = "en") -> str:
         return "ja"
     if len(_HAN.findall(text)) > 1:
         return "ja" if likely == "ja" else "zh"
-    words = set(_LETTERS.findall(folded(text)))
-    scores = {code: len(words & tongue.signs) for code, tongue in tongues().items() if tongue.spaced}
+    plain = folded(text)
+    words = set(_LETTERS.findall(plain))
+    scores = {
+        code: len(words & _telling()[code]) + tongue.numerals.in_words(plain)
+        for code, tongue in tongues().items()
+        if tongue.spaced
+    }
+    scores["de"] += _GERMAN.search(text) is not None
     best = max(scores, key=lambda code: (scores[code], code == likely, code == "en"))
     return best if scores[best] > scores.get(likely, 0) else likely
+
+
+@cache
+def _telling() -> dict[str, frozenset[str]]:
+    """The words of each language that tell it from English, and those that English shares with none."""
+    english = tongues()["en"].signs | vocabulary()
+    others = frozenset().union(*(tongue.signs for code, tongue in tongues().items() if code != "en"))
+    return {code: (tongue.signs - english if code != "en" else english - others) for code, tongue in tongues().items()}
 
 
 def _tongue(code: str, table: dict[str, Any]) -> Tongue:
@@ -103,6 +122,7 @@ def _tongue(code: str, table: dict[str, Any]) -> Tongue:
         spaced=spaced,
         signs=frozenset(signs - {folded(str(word)) for word in (table.get("shared") or ())}),
         numerals=numerals,
+        letters={ord(key): str(value) for key, value in (table.get("letters") or {}).items()},
         amounts=amounts,
         pattern=re.compile("|".join(parts)) if parts else None,
         meanings=tuple(phrases[key] for key in keys),

@@ -42,6 +42,13 @@ class Numerals:
             digits = rf"(?<![\w.,]){lower}(?P<digits>\d[\d ]*(?:\.\d+)?)[\s-]*(?P<scale>{scaled}){end}\.?"
             self._run = re.compile(rf"{digits}|(?<![^\W_])(?P<run>{one}(?:{between}{one})*){end}")
 
+    def in_words(self, text: str) -> bool:
+        """Whether the folded text has a number of several of this language's words in one ("zweihunderttausend")."""
+        if self._word is None:
+            return False
+        runs = (hit["run"] for hit in self._run.finditer(text) if hit["run"])
+        return any(run.isalpha() and len(self._word.findall(run)) > 1 for run in runs)
+
     def in_digits(self, text: str) -> str:
         """The folded text with its numbers written in digits."""
         return self._run.sub(self._written, text) if self._word is not None else text

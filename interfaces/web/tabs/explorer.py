@@ -70,7 +70,7 @@ class _Explorer:
     def _network(self) -> None:
         self.chosen = gr.State(None)
         self.name = gr.Markdown("Choose a row to see its network.", elem_id="network-name")
-        with gr.Tabs():
+        with gr.Tabs(elem_id="network-tabs"):
             with gr.Tab("Code"):
                 self.code = gr.Code(
                     language="python",

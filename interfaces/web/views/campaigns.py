@@ -19,7 +19,7 @@ from ....tools.report import CampaignReport
 from ....tools.report.plots import BLUE, GREEN, ORANGE, figures
 from ...campaign_process import CampaignState
 from .fields import FieldError
-from .figures import drawing, empty_figure, legend, on_white
+from .figures import drawing, empty_figure, legend, on_white, titled
 
 HEADERS: Final = ("campaign", "state", "alive", "cycles", "candidates", "last sign of life", "why")
 DEFAULTS: Final = "defaults"
@@ -132,8 +132,8 @@ def charts(report: CampaignReport, stored: Campaign) -> list[Figure]:
         return [empty_figure(f"{name}: no cycle has begun") for name in CHARTS[:-1]] + [budget_figure(report, stored)]
     with drawing():
         drawn = {one.title.split(" of ")[0]: on_white(one.figure) for one in figures(report)}
-    made = [drawn[name] for name in CHARTS[:3]]
-    return [*made, novelty_figure(report), budget_figure(report, stored)]
+    made = [*(drawn[name] for name in CHARTS[:3]), novelty_figure(report), budget_figure(report, stored)]
+    return [titled(figure, name) for figure, name in zip(made, CHARTS, strict=True)]
 
 
 def novelty_figure(report: CampaignReport) -> Figure:

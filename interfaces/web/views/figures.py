@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from ....tools.report.plots import BLUE, GREY, ORANGE, STYLE
 
@@ -92,7 +92,9 @@ def scatter(
             axes.scatter([chosen[0]], [chosen[1]], s=70, facecolors="none", edgecolors=ORANGE, linewidths=2)
         axes.set_xlabel(label)
         axes.set_ylabel(metric)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         return figure
 
@@ -101,6 +103,13 @@ def on_white(figure: Figure) -> Figure:
     """A figure of the reports, whose colours are the page's, in those of the app."""
     figure.set_facecolor("white")
     return figure
+
+
+def titled(figure: Figure, title: str) -> Figure:
+    """A figure with its title above it, on the left."""
+    with drawing():
+        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+        return figure
 
 
 def legend(axes: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ....graphs.turns import Message, Reply, Shown
-from .text import count, difference, fenced, percent, shown
+from .text import coloured, count, difference, percent, shown
 
 OFFERS = 6
 """Most offers that are shown as buttons."""
@@ -49,7 +49,7 @@ def standing(history: Sequence[Message]) -> Standing:
     if reply.kind == "approval":
         asked = reply.approval or {}
         what = {"train": "Train these networks?"}.get(str(asked.get("step")), "Go on?")
-        return Standing(" ".join([what, *(str(asked[key]) for key in ("why", "cost") if asked.get(key))]), ())
+        return Standing(f"{what} {': '.join(str(asked[key]) for key in ('why', 'cost') if asked.get(key))}".strip(), ())
     return Standing(None, reply.offers[:OFFERS])
 
 
@@ -76,14 +76,14 @@ def table(known: Sequence[Shown]) -> list[list[str | int]]:
 
 
 def changes(one: Shown, known: Sequence[Shown], other: Shown | None = None) -> str:
-    """The difference to the candidate's parent, or to the one before it, as Markdown."""
+    """The difference to the candidate's parent, or to the one before it, for a Markdown widget."""
     by_number = {each.n: each for each in known}
     before = other or by_number.get(one.parent or one.n - 1)
     if before is None:
         return "Nothing to compare with: it is the first of this thread."
     told = "it varies" if one.parent == before.n else "shown before it"
     names = (f"{before.n}: {before.name} ({told})", f"{one.n}: {one.name}")
-    return fenced(difference(before.source, one.source, names), "diff")
+    return coloured(difference(before.source, one.source, names))
 
 
 def _reached(one: Shown) -> str:

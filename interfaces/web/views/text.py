@@ -50,17 +50,21 @@ def _tame(text: str) -> str:
     return html.escape(text, quote=False).replace("](", "]\\(").replace("![", "!\\[")
 
 
-def fenced(text: str, language: str = "") -> str:
-    """A block of code around any text: its fence is longer than any in it."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
 def difference(before: str, after: str, names: tuple[str, str]) -> str:
     """What changed, as a unified diff."""
     lines = unified_diff(before.splitlines(), after.splitlines(), *names, lineterm="", n=3)
     return "\n".join(lines) or "no difference"
+
+
+def coloured(diff: str) -> str:
+    """A unified diff as HTML for a Markdown widget: every line escaped, what was added and taken out marked."""
+    marks = (("+++", "at"), ("---", "at"), ("@@", "at"), ("+", "added"), ("-", "gone"))
+    made = []
+    for line in diff.splitlines():
+        kind = next((name for mark, name in marks if line.startswith(mark)), "same")
+        # Signs of Markdown cannot act inside of <pre>; a line of its own for each keeps the block whole.
+        made.append(f'<span class="netwright-{kind}">{html.escape(line) or " "}</span>')
+    return '<pre class="netwright-diff">' + "\n".join(made) + "</pre>"
 
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> str:
