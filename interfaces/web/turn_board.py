@@ -10,7 +10,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -151,9 +151,10 @@ class TurnBoard:
         with self._lock:
             for turn in self._turns.values():
                 turn.control.request_drain("the app was closed")
-            running = set(self._futures)
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        wait(running)
+            waiting = list(self._futures)
+        for future in waiting:
+            future.cancel()  # what has not begun does not begin
+        self._pool.shutdown()
         for workshop in self._all_workshops:
             workshop.close()
 
