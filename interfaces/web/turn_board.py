@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from langgraph.runtime import RunControl
@@ -130,8 +131,10 @@ class TurnBoard:
 
     def history(self, thread: str | None) -> tuple[Message, ...]:
         """All that was said in a thread, as far as it is answered or written down."""
-        folder = home() / "threads" / (thread or "")
-        if not thread or not (folder / "thread.db").is_file():
+        if not thread or thread.startswith(".") or Path(thread).name != thread:
+            return ()
+        folder = home() / "threads" / thread
+        if not (folder / "thread.db").is_file():
             return ()
         messages = []
         with closing(ThreadFile(folder)) as file:
