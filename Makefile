@@ -16,7 +16,7 @@ STAMP := $(VENV)/.installed-$(KEY)
 CORES ?= 2
 CONFIG ?= examples/digits-demo.yaml
 
-.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-vllm test-ui test-fuzz bench-ablations bench-corpus bench-evaluator bench-predictor bench-validation bench-blocks bench-blocks-forward bench-dedup bench-grpo bench-loop bench-records bench-retrieval bench-repair bench-tuning lint format docs lock clean
+.PHONY: help setup system develop demo demo-rag test test-slow test-sandbox test-kill test-wheel test-postgres test-vllm test-fuzz bench-ablations bench-corpus bench-evaluator bench-predictor bench-validation bench-blocks bench-blocks-forward bench-dedup bench-grpo bench-loop bench-records bench-retrieval bench-repair bench-soak bench-tuning lint format docs lock clean check-requests test-ui test-http
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -96,9 +96,15 @@ test-ui: setup ## the web app in headless Chromium (installs Debian's package wh
 	    echo "Chromium is missing. Install it, e.g.: sudo apt-get install chromium"; exit 1; \
 	  fi; }
 	$(PYTEST) -m ui -s --timeout 1800
+test-mcp: setup ## the MCP server under load (200 calls and 20 evaluations at once) and its examples
+	$(PYTEST) tests/interfaces/test_mcp.py tests/interfaces/test_jobs.py tests/test_examples.py -m "slow or not slow" \
+	  -k "mcp or langchain or jobs" --timeout 1800
 
 test-fuzz: setup ## ten thousand hostile inputs through validate: a verdict for each, nothing left behind
 	$(PYTEST) -m fuzz -s --timeout 3600
+
+test-http: setup ## the HTTP server: every operation by schemathesis, the tests of token, paths and OpenAI's client
+	$(PYTEST) tests/interfaces/http -m "slow or not slow" -s --timeout 3600
 
 bench-ablations: setup ## the loop on digits without novelty filter, threshold or iteration, two seeds (goes on where it was; 1 to 5 h)
 	$(PY) benchmarks/ablations.py
@@ -138,6 +144,12 @@ bench-retrieval: bench-blocks ## 60 queries over the blocks of bench-blocks: hit
 
 bench-repair: setup ## 100 broken programs of the embedded model: how many are repaired, with hints and without?
 	$(PY) benchmarks/repair.py
+
+bench-soak: setup ## 2,000 candidates, undisturbed and killed 20 times: memory, sizes, overhead, the same results (40 min)
+	$(PY) benchmarks/soak.py
+
+check-requests: setup ## written requests against what they mean: understood of 40 per file
+	$(PY) benchmarks/written_requests.py
 
 bench-tuning: setup ## one cycle of the embedded model under different settings of its tuning (goes on where it was; half an hour)
 	$(PY) benchmarks/tuning_study.py

@@ -140,7 +140,7 @@ class Designer:
                 )
                 for slot, asked, answer in zip(chunk, written, answers, strict=True)
             ]
-            self.records.put_generations(rows)
+            self.records.put_generations(rows, model=self.model.name)
 
     def _prompt(self, cycle: int, slot: int) -> Asked:
         rng = random.Random(derive_seed(self.seed, "prompt", cycle, slot))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -13,9 +14,12 @@ from ..memory.trial_records import FINISHED
 from ..memory.types import Protocol, Task, Trial
 from ..tools.dedup.graphs import Tracer
 from ..tools.dedup.structures import structure_key, structure_of
+from ..tools.logs import log_context
 from ..tools.rungs import next_round, rungs_of
 from ..tools.statistics import threshold_for_share
 from ..tools.training import Evaluator
+
+_log = logging.getLogger(__name__)
 
 
 class EvaluatorAgent:
@@ -64,12 +68,19 @@ class EvaluatorAgent:
         self.novelty = novelty
         self.limits_hash = limits_hash
         self.tracer = tracer
+        self._remembered = ("", 0)
         # A trial is claimed only when a worker is free for it, so that "running" means running.
         self._room = threading.BoundedSemaphore(workers)
 
     def remember_admitted(self, run: str, before_cycle: int) -> None:
-        """Put the networks admitted before a cycle into the corpus index; those already there stay once."""
-        sources = {pair.candidate_id: pair.code for pair in self.corpus.admitted(run, before_cycle - 1)}
+        """Put the networks admitted before a cycle into the corpus index; those already there stay once.
+
+        A cycle that has ended admits nothing more, so what was put there before is not read again.
+        """
+        known = self._remembered[1] if self._remembered[0] == run else 0
+        found = self.corpus.admitted(run, before_cycle - 1, after_cycle=min(known, before_cycle - 1))
+        self._remembered = (run, before_cycle - 1)
+        sources = {pair.candidate_id: pair.code for pair in found}
         structures = self._structures(sources)
         for key, source in sources.items():
             self.corpus_index.add(key, source, structures.get(key))
@@ -94,6 +105,14 @@ class EvaluatorAgent:
         sources = self.records.get_candidates(g.candidate_id for g in valid if g.candidate_id)
         structures = self._structures({key: candidate.source for key, candidate in sources.items()})
         archive = CycleArchive(self.corpus_index, self.novelty, self._corpus_structure)
+        if self.tracer is not None and self.novelty == "structural":
+            undecided = (g.candidate_id for g in valid if g.novel is None)
+            self.tracer.trace_ahead(
+                text
+                for key in undecided
+                if key is not None
+                for text in self.corpus_index.untraced(self.corpus_index.sketch(sources[key].source), structures[key])
+            )
         decided: list[Generation] = []
         for generation in valid:
             assert generation.candidate_id is not None  # a valid generation has its candidate
@@ -142,7 +161,8 @@ class EvaluatorAgent:
         generation = self.records.get_generation(run, cycle, slot)
         if generation is None or generation.candidate_id is None:
             raise LookupError(f"run {run} has no candidate in cycle {cycle}, slot {slot}")
-        return self.train_candidate(generation.candidate_id, stopping)
+        with log_context(campaign=run, cycle=cycle, slot=slot):
+            return self.train_candidate(generation.candidate_id, stopping)
 
     def train_candidate(self, candidate_id: str, stopping: Callable[[], bool] = lambda: False) -> Trial | None:
         """Train a candidate on record, unless its trial is finished already; the finished trial.
@@ -161,7 +181,10 @@ class EvaluatorAgent:
                 self.records.add_protocol(rung)
                 trial = self.records.start_trial(candidate.id, self.task.id, rung.hash)
                 if trial.state == "running":
-                    return self._finish(self.evaluator.train(candidate.source, self.task, rung))
+                    trained = self._finish(self.evaluator.train(candidate.source, self.task, rung))
+                    about = {"stage": "train", "candidate": candidate.id}
+                    _log.debug("training %s, metric %s", trained.state, trained.metric, extra=about)
+                    return trained
             return trial
 
     def _finish(self, trial: Trial) -> Trial:

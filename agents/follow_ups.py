@@ -246,16 +246,14 @@ def _joined(words: Words, hit: re.Match[str]) -> bool:
 
 
 def nth(place: int, talk: Talk) -> int:
-    """The number of the network that an ordinal means: of the latest answer's, or by its number in the thread.
+    """The number of the network that an ordinal means.
 
-    "The second one" is number 2 where the latest answer shows a number 2, else the second that it shows.
+    "The second one" is number 2 where the latest design shows a number 2, else the second that it shows.
     """
-    current = sorted(talk.current)
+    table = sorted(talk.table)
     if place == -1:
-        return current[-1] if current else 0
-    if place in current or place > len(current):
-        return place
-    return current[place - 1]
+        return table[-1] if table else 0
+    return place if place in table or place > len(table) else table[place - 1]
 
 
 def referred(reading: Reading, talk: Talk) -> list[Known] | None:

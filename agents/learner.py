@@ -174,7 +174,8 @@ class Learner:
         improve(steps[-1], start, folder)
         metrics |= _metrics_in(folder)
         if "grpo" in metrics:
-            self.records.spend(run, f"{cycle}/grpo", tokens=metrics["grpo"]["tokens"])
+            written = metrics["grpo"]["tokens"]
+            self.records.spend(run, f"{cycle}/grpo", agent="reinforcer", model=self.model.name, tokens_out=written)
         metrics |= {"left_out": self._left_out(run, cycle), "collapse": collapse}
         return self.adapters.commit(cycle, parent=went_on, metrics=metrics)
 

@@ -7,6 +7,8 @@ from typing import Any
 from ..memory.types import RequestLimits
 from ..tools.tasks import known_datasets, task_info
 from ..tools.understanding import Understood, understand
+from .asking import Told
+from .filling import filled, filled_reading
 from .follow_ups import read_follow_up, referred
 from .plans import Known, Plan, Reading, Step, Talk
 from .variants import CannotVary, earlier, train_epochs, variant
@@ -32,19 +34,24 @@ FOLLOW_UPS = (
 """Follow-ups as they can be said."""
 
 
-def plan_step(text: str, talk: Talk, reading: Reading | None = None, *, candidates: int = 8, epochs: int = 1) -> Step:
+def plan_step(text: str, talk: Talk, told: Told | None = None, *, candidates: int = 8, epochs: int = 1) -> Step:
     """What to do about a message.
 
     Args:
         text: what the person wrote.
         talk: what it may refer to.
-        reading: of the message as a follow-up, where a model has read it; ``None``: it is read here.
+        told: what an instruct model says that it means. What is read here for certain stands, refusals above all; the
+            model fills in what was left open.
         candidates: networks of a request that names no number; ``epochs`` of its training.
     """
     understood = understand(text)
+    if told is not None:
+        understood = filled(understood, told, text)
     if talk.asked and understood.request is not None:
         return _completed(text, understood, talk)
-    reading = reading or read_follow_up(text, talk)
+    reading = read_follow_up(text, talk)
+    if told is not None:
+        reading = filled_reading(reading, told)
     if talk.asked and reading.kind in ("new", "unclear"):
         return _completed(text, understood, talk)
     if reading.kind == "new":

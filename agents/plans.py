@@ -19,11 +19,14 @@ Aim = Literal["smaller", "larger", "accurate", "faster", "wider", "narrower", "d
 """In what a variant is to differ from what it varies, beside limits, style and data set that are named."""
 
 
+ReadingKind = Literal["new", "vary", "train", "back", "unclear", Answered]
+"""``vary`` designs anew relative to what there is; ``back`` takes up an earlier request."""
+
+
 class Reading(Frozen):
     """What a follow-up says, as a closed set of fields; a language model fills in no others.
 
     Attributes:
-        kind: ``vary`` designs anew relative to what there is; ``back`` takes up an earlier request.
         refers: numbers of shown networks, in the order in which they are named.
         aims: in what the variant is to differ.
         factor: times the parameters of what it varies ("half the size": 0.5).
@@ -34,7 +37,7 @@ class Reading(Frozen):
         refusal: why what is said cannot be met.
     """
 
-    kind: Literal["new", "vary", "train", "back", "unclear", Answered]
+    kind: ReadingKind
     refers: tuple[int, ...] = ()
     aims: tuple[Aim, ...] = ()
     factor: float | None = Field(default=None, gt=0, le=1000)
@@ -98,6 +101,8 @@ class Step(Frozen):
         text: the question or the refusal itself.
         asked: what was said so far, where a question waits for the rest of it.
         understood: in words what was understood.
+        instruct: whether the model reads instructions, so that it is shown the network that a variant is of.
+        tokens: that understanding it cost.
         notes: what was passed over, and why.
     """
 
@@ -108,6 +113,8 @@ class Step(Frozen):
     text: str = ""
     asked: str = ""
     understood: str = ""
+    instruct: bool = False
+    tokens: int = 0
     notes: tuple[str, ...] = ()
     language: str = "en"
 
@@ -138,7 +145,8 @@ class Talk(Frozen):
 
     Attributes:
         shown: every network that was shown, by number.
-        current: numbers of those of the latest turn that showed any, the best first.
+        current: numbers of those that the latest turn was about, the best first: what "it" means.
+        table: numbers of those of the latest design: what "the second one" counts.
         plans: of the designs so far, oldest first, by the number of their exchange.
         plan: the current one.
         asked: what a question that waits for its answer is about.
@@ -146,6 +154,7 @@ class Talk(Frozen):
 
     shown: tuple[Known, ...] = ()
     current: tuple[int, ...] = ()
+    table: tuple[int, ...] = ()
     plans: tuple[tuple[int, Plan], ...] = ()
     plan: Plan | None = None
     asked: str = ""

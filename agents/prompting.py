@@ -26,11 +26,16 @@ SHOWN_ANSWER: Final = 4_000
 
 @dataclass(frozen=True)
 class Exemplar:
-    """A network shown to the designer: its code and what it reached."""
+    """A network shown to the designer: its code and what it reached; ``trained`` is false where that is not known."""
 
     candidate_id: str
     code: str
     metric: float
+    trained: bool = True
+
+    def reached(self, metric: str) -> str:
+        """What it reached, in words."""
+        return f"reached {metric} = {self.metric:.3f}" if self.trained else "was not trained yet"
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def begin_again(header: str) -> Prompt:
 
 def shown_exemplar(metric: str, exemplar: Exemplar) -> str:
     """An exemplar as a chat model reads it."""
-    return prompt_text("exemplar").format(metric=metric, value=exemplar.metric, code=exemplar.code.strip())
+    return prompt_text("exemplar").format(reached=exemplar.reached(metric), code=exemplar.code.strip())
 
 
 def shown_block(block: Block) -> str:
@@ -148,7 +153,7 @@ def delta_prompt(
     user = prompt_text("delta_user").format(
         **_facts(request),
         wishes=f"- what was asked for: {request.text}\n" if request.text else "",
-        value=parent.metric,
+        reached=parent.reached(request.task.metric),
         code=parent.code.rstrip("\n"),
         exemplars=shown,
     )

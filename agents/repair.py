@@ -10,6 +10,7 @@ cannot, so where a deterministic edit makes the program valid, that is the round
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -26,6 +27,8 @@ from .judging import NO_CODE, Judging, as_answered
 from .models.factory import ChatModelHandle
 from .rewriting import Rewriting
 from .seeds import derive_seed
+
+_log = logging.getLogger(__name__)
 
 
 class RepairAgent:
@@ -71,6 +74,12 @@ class RepairAgent:
 
     def judge(self, run: str, cycle: int, slot: int) -> Verdict:
         """Bring a slot's newest text to a verdict and write it down. Judging again changes nothing."""
+        verdict = self._judge(run, cycle, slot)
+        about = {"campaign": run, "cycle": cycle, "stage": "validate", "slot": slot}
+        _log.debug("slot %d: %s", slot, "valid" if verdict.ok else verdict.reason, extra=about)
+        return verdict
+
+    def _judge(self, run: str, cycle: int, slot: int) -> Verdict:
         generation = self._generation(run, cycle, slot)
         if generation.raw_candidate_id is None:
             return self._judge_answer(generation)
@@ -135,7 +144,7 @@ class RepairAgent:
                 )
                 for one, (answer, by) in zip(slotwise, answers, strict=True)
             ]
-            self.records.put_repairs(rows)
+            self.records.put_repairs(rows, model=self.model.name)
         return len(invalid)
 
     def _tried(self, run: str, cycle: int) -> dict[int, set[int]]:

@@ -92,7 +92,8 @@ class Retriever:
             :meth:`by_lineage`. Pass ``names_in`` for a split that was written by ``netwright dedup --splits``.
         networks: the index of networks: with it, exemplars fit the request's text too. The caller keeps it up to date.
         run: the campaign or request that is retrieved for; nothing is shown that others train while it runs.
-        chosen_parent: id of the network that every answer is to change, instead of one of the best.
+        chosen_parent: id of the network that every answer is to change, instead of one of the best; where whole files
+            are asked for it is the first exemplar.
     """
 
     def __init__(
@@ -145,7 +146,8 @@ class Retriever:
         most = self.budget.tokens
         if most is not None and self.budget.count(candidate.source) > most:
             return None
-        return Exemplar(candidate_id, candidate.source, (trial.metric if trial else None) or 0.0)
+        metric = trial.metric if trial is not None else None
+        return Exemplar(candidate_id, candidate.source, metric or 0.0, metric is not None)
 
     def shown(self, request: Request, rng: random.Random, parent: Exemplar | None = None) -> Shown:
         """Exemplars and blocks for one prompt that fit the budget together.
@@ -158,6 +160,8 @@ class Retriever:
         """
         exemplars, blocks = self._exemplars(rng, request.text), self._blocks(request, rng)
         left = self.budget.tokens
+        if parent is None and self.chosen_parent is not None and (chosen := self._chosen(self.chosen_parent)):
+            exemplars = [chosen, *(one for one in exemplars if one.candidate_id != chosen.candidate_id)]
         if parent is not None:
             exemplars = [one for one in exemplars if one.candidate_id != parent.candidate_id]
             left = left if left is None else left - self.budget.count(parent.code)

@@ -31,11 +31,14 @@ from ..memory.records import Records
 from ..memory.rows import Cycle
 from ..memory.trial_records import FINISHED
 from ..memory.types import Request
+from ..tools.logs import log_context
 from .asked import chosen_protocol, limits_hash, register_design
 from .config import Config
 from .designed import Designed, answer_of, trials_of, unfinished, valid_generations
 from .locking import one_process
+from .logs import logged
 from .services import Event, WritingServices, no_events
+from .tracking import traced
 from .workshop import Workshop
 from .writing import SlotState, WritingState, add_writing, fan_out
 
@@ -142,10 +145,12 @@ def run_design(
         with ExitStack() as stack:
             stack.enter_context(one_process(folder, run))
             with (
+                log_context(campaign=run),
                 _recorded(records, run),
                 open_design(request, config, run, records, train=train, parent=parent, workshop=workshop) as services,
+                traced(run, config, services.designer.model),
             ):
-                services.control, services.notify = control or RunControl(), notify
+                services.control, services.notify = control or RunControl(), logged(run, notify)
                 reason = _work(records, run, folder, services)
             if reason is not None:
                 return unfinished(request, records, run, reason)

@@ -191,7 +191,7 @@ def open_design(
         shop = workshop or stack.enter_context(closing(Workshop()))
         library = stack.enter_context(open_library(config))
         sandbox = shop_sandbox(shop, config, dataset if train else None)
-        model = shop.model((config.model, model_identity(config.model)), lambda: open_chat_model(config.model))
+        model = shop_model(shop, config)
         validator = Validator(sandbox, limits=config.sandbox.validation)
         hinter = hinter_for(config, sandbox)
         designer, repairer = designer_and_repairer(
@@ -199,6 +199,16 @@ def open_design(
         )
         trainer = _trainer(config, sandbox, request.task, records) if train else None
         yield DesignServices(config, records, designer, repairer, trainer)
+
+
+def shop_model(shop: Workshop, config: Config) -> ChatModelHandle:
+    """The model of a workshop that the configuration names.
+
+    Raises:
+        ModelUnavailable: it cannot be used here.
+    """
+    key = (config.model.model_dump_json(), model_identity(config.model))
+    return shop.model(key, lambda: open_chat_model(config.model))
 
 
 def shop_sandbox(shop: Workshop, config: Config, dataset: str | None) -> Sandbox:

@@ -1,50 +1,53 @@
-"""Running a campaign: opens what it works with, drives the graph, keeps its clock, leaves a report."""
+"""Running a campaign: attempts at it, waits between them where it is supervised, how it ended, and its reports."""
 
 from __future__ import annotations
 
+import logging
 import os
-import sqlite3
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.sqlite import SqliteSaver
-from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
+from ..memory.campaign_records import OPERATION
 from ..memory.home import home_folder
 from ..memory.records import Records
 from ..memory.rows import Campaign
+from ..tools.logs import log_context
 from ..tools.report import campaign_report, write_report
-from .campaign import CampaignState, campaign_graph
+from .attempt import attempt
 from .config import Config
+from .journal import Happening, note
 from .locking import CampaignBusy, one_process
-from .opening import open_services
-from .services import SPENT, Event, Services, no_events
-from .standing import asked, beat
+from .logs import campaign_log
+from .morning import write_morning
+from .notifying import News, tell_webhook
+from .recovery import recover_trials
+from .services import SPENT, Event, no_events
+from .sizes import mark_beginning
+from .standing import asked, beat, heartbeat
+from .supervision import AttemptControl, CampaignGaveUp, Supervisor
+from .tracking import Follower
+from .troubles import Trouble, trouble_of
 
-__all__ = ["CampaignBusy", "CampaignResult", "report_campaign", "run_campaign"]
+__all__ = ["CampaignBusy", "CampaignGaveUp", "CampaignResult", "report_campaign", "run_campaign"]
 
-HEARTBEAT_S = 2.0
-"""Seconds between two entries of the wall clock: the most that a killed process leaves uncounted."""
-
-STEPS = 100_000
-"""LangGraph's recursion limit: a campaign ends by its budget, not by the number of its steps."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class CampaignResult:
-    """How a run of a campaign ended and where its report is."""
+    """How a run of a campaign ended and where its reports are."""
 
     campaign: Campaign
     report_json: Path
     report_html: Path
+    morning_html: Path
+    morning_md: Path
 
     @property
     def finished(self) -> bool:
@@ -62,7 +65,8 @@ def run_campaign(
     """Drive a registered campaign until it ends, a budget is spent or ``control`` asks to stop.
 
     Safe to call again after any end, ``kill -9`` included: what the records hold is not done again. A spent
-    budget ends a campaign (``complete``), within a cycle too; with a larger one it goes on where it was.
+    budget ends a campaign (``complete``), within a cycle too; with a larger one it goes on where it was. With
+    ``supervision.enabled`` trouble that passes (:mod:`.troubles`) is waited for.
 
     Args:
         config: the campaign's own; its budget may be a new one, which is then the recorded one.
@@ -70,115 +74,141 @@ def run_campaign(
 
     Raises:
         CampaignBusy: another process runs it.
+        CampaignGaveUp: trouble did not pass.
     """
     control = control or RunControl()
     folder = home_folder("campaigns", run)
     with ExitStack() as stack:
         stack.enter_context(one_process(folder, run))
-        records.set_budget(run, config.budget.model_dump(mode="json"))
-        records.update_campaign(run, state="running", stop_reason=None)
-        beat(folder)
+        stack.enter_context(log_context(campaign=run))
+        stack.enter_context(campaign_log(folder, config.retention))
+        follower = Follower(run, records, config)
         try:
-            services = stack.enter_context(open_services(config, run, records, control=control, notify=notify))
-            with _heartbeat(run, folder, services):
-                reason = _drive(run, folder, services)
+            reason = _supervised(run, records, config, folder, control, notify, follower)
         except KeyboardInterrupt:
-            records.update_campaign(run, state="stopped", stop_reason="interrupted at once")
+            _end(run, records, config, folder, "stopped", "interrupted at once")
             raise
         except BaseException as error:
-            records.update_campaign(run, state="failed", stop_reason=f"{type(error).__name__}: {error}"[:1000])
+            _failed(run, records, config, folder, error)
+            follower.finish()
             raise
+        state = "complete"
         if reason is None:  # drained: by a person, or by a budget
             reason = asked(folder, os.getpid()) or control.drain_reason or "stopped"
             state = "complete" if reason.startswith(SPENT) else "stopped"
-        else:
-            state = "complete"
-        records.update_campaign(run, state=state, stop_reason=reason)
-    return report_campaign(run, records)
+        _end(run, records, config, folder, state, reason)
+        result = report_campaign(run, records)
+        follower.finish()
+    return result
 
 
 def report_campaign(run: str, records: Records, folder: Path | None = None) -> CampaignResult:
-    """Write ``report.json`` and ``report.html`` of a campaign as the records now are."""
+    """Write a campaign's reports as the records now are: ``report`` and ``morning``, for people and programs."""
     target = folder or home_folder("campaigns", run)
-    report_json, report_html = write_report(campaign_report(records, run), target)
-    return CampaignResult(records.get_campaign(run), report_json, report_html)
+    report = campaign_report(records, run)
+    report_json, report_html = write_report(report, target)
+    morning_html, morning_md = write_morning(report, records, home_folder("campaigns", run), target)
+    return CampaignResult(records.get_campaign(run), report_json, report_html, morning_html, morning_md)
 
 
-def _drive(run: str, folder: Path, services: Services) -> str | None:
-    """Stream the graph to its end; why it ended, ``None`` when it was drained before."""
-    thread: RunnableConfig = {"configurable": {"thread_id": run}, "recursion_limit": STEPS}
-    with closing(sqlite3.connect(folder / "checkpoints.db", check_same_thread=False)) as connection:
-        connection.execute("PRAGMA synchronous=NORMAL")
-        saver = SqliteSaver(connection)
-        graph = campaign_graph(saver)
-        begun = graph.get_state(thread)
-        # No checkpoint, or one of a campaign that ended: start at the first cycle that is not closed.
-        entry = None if begun.next else CampaignState(run=run, cycle=_next_cycle(run, services))
+def _supervised(
+    run: str,
+    records: Records,
+    config: Config,
+    folder: Path,
+    control: RunControl,
+    notify: Callable[[Event], None],
+    follower: Follower,
+) -> str | None:
+    """Attempts until one comes to an end; its reason, ``None`` where it was drained."""
+
+    def tell(trouble: Trouble) -> None:
+        _tell(run, records, config, "waiting", trouble=trouble.kind)
+
+    supervisor = Supervisor(run, records, folder, config.supervision, seed=config.campaign.seed, tell=tell)
+    _note_beginning(run, records, folder)
+    while True:
+        inner = AttemptControl(control)
         try:
-            for update in graph.stream(
-                entry,
-                thread,
-                context=services,
-                stream_mode="updates",
-                durability="sync",
-                control=services.control,
-            ):
-                if "close_cycle" in update:
-                    with saver.lock:  # a checkpoint may be written by another thread at this moment
-                        _prune(connection, run)
-        except GraphDrained:
-            return None
-        values: dict[str, Any] = graph.get_state(thread).values
-    return values.get("stop")
-
-
-def _next_cycle(run: str, services: Services) -> int:
-    closed = [c.n for c in services.records.cycles(run) if c.ended is not None]
-    return max(closed, default=0) + 1
-
-
-def _prune(connection: sqlite3.Connection, run: str) -> None:
-    """Keep the newest checkpoint only: LangGraph stores one per step and never drops any."""
-    newest = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ?"
-    with connection:
-        for table in ("writes", "checkpoints"):
-            connection.execute(f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_id < ({newest})", (run, run))
-
-
-@contextmanager
-def _heartbeat(run: str, folder: Path, services: Services) -> Iterator[None]:
-    """Count wall time while the campaign runs, and drain it when a budget is spent within a cycle."""
-    session, over = uuid4().hex[:8], threading.Event()
-    failures: list[Exception] = []
-
-    def guarded() -> None:
-        try:
-            count()
+            _prepare(run, records, config, folder, supervisor)
+            reason = attempt(run, records, config, folder, inner, notify, supervisor.went_on, follower)
         except Exception as error:
-            # Without its clock a campaign must not go on: its budget would never be spent.
-            failures.append(error)
-            services.control.request_drain(f"the clock failed: {error}")
+            if not supervisor.wait(error, control, left_s=_left_s(run, records, config, supervisor)):
+                raise
+            if control.drain_requested:
+                return None
+            continue
+        if reason is None and inner.drain_reason and inner.drain_reason.startswith(SPENT):
+            return inner.drain_reason
+        return reason
 
-    def count() -> None:
-        last, number, ended = time.monotonic(), 0, False
-        while not ended:
-            # Looked at before the first wait too: a campaign that is resumed may have nothing left to spend.
-            reason = services.budget_spent(run, 0)
-            # The number of candidates bounds a batch where it is written, not the work on what is written.
-            if reason and "candidates" not in reason and not services.stopping:
-                services.control.request_drain(reason)
-            ended = over.wait(HEARTBEAT_S)
-            moment = time.monotonic()
-            services.records.spend(run, key=f"wall/{session}/{number}", wall_s=moment - last)
-            last, number = moment, number + 1
-            beat(folder)
 
-    thread = threading.Thread(target=guarded, name="heartbeat", daemon=True)
-    thread.start()
+def _prepare(run: str, records: Records, config: Config, folder: Path, supervisor: Supervisor) -> None:
+    """What each attempt puts on record before it works."""
+    mark_beginning(records, folder)
+    records.set_operation(run, {name: getattr(config, name).model_dump(mode="json") for name in OPERATION})
+    records.update_campaign(run, state="running", stop_reason=None)
+    if supervisor.unpaid_s:
+        records.spend(run, key=f"wall/waited/{uuid4().hex[:8]}", wall_s=supervisor.unpaid_s)
+        supervisor.unpaid_s = 0.0
+    beat(folder)
+    recover_trials(records, run)
+
+
+def _note_beginning(run: str, records: Records, folder: Path) -> None:
+    stored, last = records.get_campaign(run), heartbeat(folder)
+    if stored.state in ("running", "waiting") and last is not None:
+        how = "the machine went down" if last.elsewhere else "its process died without a word: killed, or out of memory"
+        note(folder, Happening(what="killed", reason=how, seconds=round(last.age_s, 1)))
+        _log.warning("the process before this one did not end properly: %s", how)
+    note(folder, Happening(what="begun"))
+    _log.info("campaign %s begun, process %d", run, os.getpid())
+
+
+def _left_s(run: str, records: Records, config: Config, supervisor: Supervisor) -> float | None:
+    """Seconds of wall time that the budget has left; ``None``: no limit, or the records cannot be asked."""
+    if config.budget.wall_s is None:
+        return None
     try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-    if failures:
-        raise failures[0]
+        return config.budget.wall_s - records.get_campaign(run).wall_s - supervisor.unpaid_s
+    except Exception as error:
+        if trouble_of(error) is None:
+            raise
+        return None
+
+
+def _end(run: str, records: Records, config: Config, folder: Path, state: str, reason: str) -> None:
+    records.update_campaign(run, state=state, stop_reason=reason)
+    note(folder, Happening(what="ended" if state == "complete" else "stopped", reason=reason))
+    _log.info("campaign %s %s: %s", run, state, reason)
+    _tell(run, records, config, "end")
+
+
+def _failed(run: str, records: Records, config: Config, folder: Path, error: BaseException) -> None:
+    """Put down why a campaign failed, wherever that can still be written, and report what there is."""
+    reason = f"{type(error).__name__}: {error}"[:1000]
+    _log.error("campaign %s failed: %s", run, reason)
+    note(folder, Happening(what="failed", reason=reason))
+    try:
+        records.update_campaign(run, state="failed", stop_reason=reason)
+        _tell(run, records, config, "failed")
+        report_campaign(run, records)
+    except Exception as second:
+        # The error that the caller is about to see is the one that counts; with a full disk this is one more of it.
+        _log.error("its end could not be written down: %s", second)
+
+
+def _tell(run: str, records: Records, config: Config, news: News, **more: Any) -> None:
+    """Tell the webhook, if there is one, how a campaign stands."""
+    if not (config.notify.webhook or config.notify.webhook_env):
+        return
+    try:
+        stored = records.get_campaign(run)
+        scores = [one.metric for one in records.admissions(run) if one.metric is not None]
+        known = stored.model_dump(mode="json", include={"state", "candidates", "tokens", "wall_s"})
+        known["best"] = max(scores, default=None)
+    except Exception as error:
+        if trouble_of(error) is None:
+            raise
+        known = {}  # the records are what is in trouble
+    tell_webhook(config.notify, news, {"campaign": run, **known, **more})

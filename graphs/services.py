@@ -18,10 +18,12 @@ from ..agents.grafter import Grafter
 from ..agents.learner import Learner
 from ..agents.predictor import PredictorAgent
 from ..agents.repair import RepairAgent
+from ..memory.home import home_folder
 from ..memory.records import Records
 from ..memory.rows import Cycle, now
 from ..tools.statistics import CyclePoint, should_stop
 from .config import Config
+from .sizes import campaign_sizes
 
 SPENT = "budget: "
 """How the reason begins when a spent budget ends a campaign."""
@@ -150,6 +152,10 @@ class Services(WritingServices):
         for name, limit in limits.items():
             if limit is not None and getattr(spent, name) >= limit:
                 return f"{SPENT}{limit:g} {'seconds of wall time' if name == 'wall_s' else name}"
+        if budget.disk_mb is not None:
+            used = campaign_sizes(self.records, home_folder("campaigns", run)).used
+            if used >= budget.disk_mb:
+                return f"{SPENT}{budget.disk_mb:g} MiB of disk"
         return None
 
     def wants_more(self, run: str, cycle: int, batch: int) -> bool:

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from ..memory.rows import now
 from ..memory.types import Frozen
 from ..tools.report.files import write_whole
-from .locking import Identity
+from .locking import Identity, boot_id
 
 HEARTBEAT: Final = "heartbeat.json"
 LAUNCHED: Final = "launched.json"
@@ -52,6 +52,11 @@ class Heartbeat(Frozen):
     def age_s(self) -> float:
         """Seconds since it was written."""
         return max(0.0, (now() - self.at).total_seconds())
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is of another run of the machine, or of another machine."""
+        return self.boot != boot_id()
 
 
 def beat(folder: Path, waiting: Waiting | None = None) -> None:

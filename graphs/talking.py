@@ -104,7 +104,7 @@ def open_conversation(
         stack.enter_context(one_process(folder, name, "thread"))
         file = stack.enter_context(closing(ThreadFile(folder)))
         shop = workshop or stack.enter_context(closing(Workshop()))
-        yield _Thread(name, folder, file, TurnWork(config, records, file, shop), approve)
+        yield _Thread(name, folder, file, TurnWork(name, config, records, file, shop), approve)
 
 
 class _Thread:

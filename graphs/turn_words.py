@@ -41,8 +41,9 @@ def why_failed(verdicts: Iterable[Verdict]) -> str:
     classes = Counter((v.stage, v.error_class) for v in failed)
     parts = []
     for (stage, error), count in classes.most_common(REASONS):
-        said = Counter(v.reason for v in failed if (v.stage, v.error_class) == (stage, error)).most_common(1)[0][0]
-        parts.append(f"{count} × {one_line(said)}")
+        texts = Counter(v.reason for v in failed if (v.stage, v.error_class) == (stage, error))
+        like = "such as " if len(texts) > 1 else ""
+        parts.append(f"{count} × {like}{one_line(texts.most_common(1)[0][0])}")
     rest = len(failed) - sum(count for _, count in classes.most_common(REASONS))
     return "; ".join([*parts, *([f"{rest} for other reasons"] if rest else [])])
 

@@ -11,6 +11,9 @@ from typing import TypeVar
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.runtime import RunControl
 
+from ..agents.asking import Asked, ask_model
+from ..agents.models.config import NANO
+from ..agents.models.factory import ChatModelHandle
 from ..agents.planner import plan_step
 from ..agents.plans import Plan, Step, Talk
 from ..memory.records import Records
@@ -26,7 +29,7 @@ from .costs import spending_approval, training_approval
 from .design import design_id, run_design
 from .designed import valid_generations
 from .locking import CampaignBusy
-from .opening import shop_sandbox, shop_trainer
+from .opening import shop_model, shop_sandbox, shop_trainer
 from .services import Event, no_events
 from .thread_file import ThreadFile
 from .turn_answers import recorded_reply
@@ -47,7 +50,8 @@ class TurnWork:
         shop: the open model and sandbox.
     """
 
-    def __init__(self, config: Config, records: Records, file: ThreadFile, shop: Workshop) -> None:
+    def __init__(self, thread: str, config: Config, records: Records, file: ThreadFile, shop: Workshop) -> None:
+        self.thread = thread
         self.config = config
         self.records = records
         self.file = file
@@ -70,7 +74,10 @@ class TurnWork:
 
     def _step(self, said: str, talk: Talk) -> Step:
         usual = self.config.protocol.epochs or (default_protocol(talk.plan.dataset).epochs if talk.plan else 1)
-        return plan_step(said, talk, candidates=self.config.chat.candidates, epochs=usual)
+        model = self._instruct_model()
+        asked = ask_model(model, said, talk, self.config.campaign.seed) if model is not None else Asked(None)
+        step = plan_step(said, talk, asked.told, candidates=self.config.chat.candidates, epochs=usual)
+        return step.model_copy(update={"instruct": model is not None, "tokens": asked.tokens})
 
     def talk(self, work: int) -> Talk:
         """What was said before an exchange."""
@@ -80,10 +87,12 @@ class TurnWork:
         ]
         last = next((one for one in reversed(earlier) if one.k == one.work), None)
         shown = self.file.known()
-        latest = next((one.reply.shown for one in reversed(earlier) if one.reply and one.reply.shown), ())
+        replies = [(one, one.reply.shown) for one in reversed(earlier) if one.reply and one.reply.shown]
+        designs = {k for k, _ in plans}
         return Talk(
             shown=tuple(shown),
-            current=tuple(one.n for one in latest),
+            current=tuple(one.n for one in next((said for _, said in replies), ())),
+            table=tuple(one.n for one in next((said for other, said in replies if other.work in designs), ())),
             plans=tuple(plans),
             plan=plans[-1][1] if plans else None,
             asked=last.step.asked if last and last.step else "",
@@ -116,7 +125,7 @@ class TurnWork:
             shop_sandbox(self.shop, config, plan.dataset)  # one sandbox for both, opened once
         while True:
             try:
-                return _apart(
+                ended = _apart(
                     lambda: run_design(
                         plan.request,
                         config,
@@ -127,6 +136,10 @@ class TurnWork:
                         workshop=self.shop,
                     )
                 ).finished
+                # A request has its place in the records now, where what understanding it cost belongs too.
+                key = f"understand/{self.thread}/{work}"
+                self.records.spend(self.run(work), key=key, tokens=self.understand(work).tokens)
+                return ended
             except CampaignBusy:
                 if self.control.drain_requested:
                     return False
@@ -210,8 +223,19 @@ class TurnWork:
         return self.settings(self.plan(work))
 
     def _parent(self, work: int) -> str | None:
-        """The network that an instruct model is to change."""
-        return None
+        """The network that an instruct model is shown and varies; another draw of a request varies none."""
+        step, plan = self.understand(work), self.plan(work)
+        if not step.instruct or plan.parent is None or "again" in plan.aims:
+            return None
+        known = next(one for one in self.file.known() if one.n == plan.parent)
+        return plan.parent_id if known.plan.dataset == plan.dataset else None
+
+    def _instruct_model(self) -> ChatModelHandle | None:
+        """The model, if it reads instructions; the embedded one need not be opened to tell that it does not."""
+        if self.config.model.name == NANO and self.config.model.path is None:
+            return None
+        model = shop_model(self.shop, self.config)
+        return model if model.style == "chat" else None
 
     def _trainable(self, plan: Plan) -> bool:
         wanted = self.config.chat.train if plan.train is None else plan.train

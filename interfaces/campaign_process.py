@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 
 from ..graphs.config import Config
 from ..graphs.locking import CampaignBusy, Identity, holder, is_held
-from ..graphs.standing import Heartbeat, ask, asked, heartbeat, launched, starting
+from ..graphs.standing import Heartbeat, Waiting, ask, asked, heartbeat, launched, starting
 from ..memory.home import home_folder
 from ..memory.records import Records, RecordsError
 from ..memory.rows import Campaign
@@ -74,13 +74,15 @@ def start_campaign(config: Config, identifier: str | None = None, *, overnight: 
         UnknownDataset, DatasetMissing, ValueError: the configuration cannot be used.
     """
     from ..graphs.asked import register_campaign
+    from ..graphs.overnight import for_the_night
 
+    config = for_the_night(config) if overnight else config
     name = identifier or f"{config.campaign.dataset}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"[:64]
     with Records() as records:
         if any(one.id == name for one in records.list_campaigns()):
             raise RecordsError(f"campaign {name} exists: resume it, or choose another id")
         register_campaign(config, name, records)
-    _launch(name, ["--overnight"] if overnight else [])
+    _launch(name, [])
     return name
 
 
@@ -155,7 +157,7 @@ def campaign_state(records: Records, stored: Campaign) -> CampaignState:
         cycles=sum(one.ended is not None for one in records.cycles(stored.id)),
         candidates=stored.candidates,
         heartbeat_age_s=round(sign.age_s, 1) if sign else None,
-        reason=sign.waiting.reason if held and sign and sign.waiting else stored.stop_reason,
+        reason=_told(sign.waiting) if held and sign and sign.waiting else stored.stop_reason,
     )
 
 
@@ -171,6 +173,11 @@ def _state(stored: Campaign, held: bool, process: Identity | None, sign: Heartbe
     if stored.state == "stopped" and stored.stop_reason == PAUSED:
         return "paused"
     return stored.state
+
+
+def _told(waiting: Waiting) -> str:
+    until = f"{waiting.next_try:%Y-%m-%d %H:%M:%S} UTC"
+    return f"waits for {waiting.kind} until {until} (try {waiting.tries + 1}): {waiting.reason}"
 
 
 def _campaign(records: Records, identifier: str) -> Campaign:

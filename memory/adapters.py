@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -129,6 +129,32 @@ class AdapterStore:
         """Take back every adapter of a later cycle; the one in force then (``None``: the base model)."""
         self._records.rollback_adapters(self._campaign, to_cycle)
         return self.latest()
+
+    def prune(self, newest: int, needed: Collection[str] = ()) -> list[int]:
+        """Delete adapters that nothing will go on from; the cycles whose adapters went.
+
+        The ``newest`` active ones stay: so many cycles in a row can be taken back. Of those that were rolled back, the
+        ones of these cycles stay as well. A kill between record and file leaves a folder that the next call deletes.
+
+        Args:
+            needed: folders that stay although they are older.
+        """
+        stored = self._records.adapters(self._campaign)
+        active = [one.cycle for one in stored if one.state == "active"][-newest:]
+        if len(active) < newest:
+            return []
+        gone = [one for one in stored if one.cycle < active[0] and one.path not in needed]
+        fresh = [one.cycle for one in gone if one.state != "pruned"]
+        self._records.forget_adapters(self._campaign, fresh)
+        for one in gone:
+            folder = Path(one.path)
+            if folder.parent == self._root and folder.is_dir():
+                aside = self._root / f"{_UNFINISHED}pruned-{folder.name}"
+                shutil.rmtree(aside, ignore_errors=True)
+                os.rename(folder, aside)  # whole or not there at all
+        for aside in self._root.glob(f"{_UNFINISHED}pruned-*"):
+            shutil.rmtree(aside)
+        return fresh
 
     def _unfinished(self, cycle: int) -> Path:
         return self._root / f"{_UNFINISHED}cycle-{cycle:03d}"

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
 from . import tables as t
 from .database import RecordsError, Store, insert_missing, same_json, writing
 from .rows import Adapter, Admission, Campaign, Cycle, now
-from .spending import spend_once
+from .spending import Spending, spend_all
 
 _SET_ONCE = ("config", "seed", "task_id", "protocol_hash", "limits_hash", "initial_corpus")
 _CHANGEABLE = ("state", "stop_reason")
+
+OPERATION: Final = ("budget", "supervision", "retention", "notify", "tracking", "accounting")
+"""Parts of a campaign's configuration that make no result and may therefore change from one run to the next."""
 
 
 class CampaignRecords(Store):
     """Campaigns, spending, cycles, admissions, adapters."""
 
     def create_campaign(self, campaign: Campaign) -> Campaign:
-        """Remember a campaign; the stored one. Its budget may differ from the given one's: it can change.
+        """Remember a campaign; the stored one. What does not make results may differ from the given one's.
 
         Raises:
             RecordsError: its id is taken by one of another configuration, or its task or protocol is unknown.
@@ -30,7 +33,7 @@ class CampaignRecords(Store):
             insert_missing(connection, t.campaigns, [values])
             stored = _campaign(connection, campaign.id)
         for name in _SET_ONCE:
-            if not same_json(_without_budget(getattr(stored, name)), _without_budget(values[name])):
+            if not same_json(_results_of(getattr(stored, name)), _results_of(values[name])):
                 raise RecordsError(f"campaign {campaign.id} exists with another {name}: resume it or choose a new id")
         return stored
 
@@ -56,22 +59,37 @@ class CampaignRecords(Store):
             return _campaign(connection, campaign_id)
 
     def spend(
-        self, campaign_id: str, key: str, *, wall_s: float = 0.0, tokens: int = 0, candidates: int = 0
+        self,
+        campaign_id: str,
+        key: str,
+        *,
+        wall_s: float = 0.0,
+        tokens: int = 0,
+        candidates: int = 0,
+        agent: str = "",
+        model: str = "",
+        tokens_in: int = 0,
+        tokens_out: int = 0,
     ) -> Campaign:
         """Add to what a campaign has spent, once per ``key``: a node that runs twice counts once.
 
         Args:
             key: names the piece of work, e.g. ``"3/generate/0"``.
             wall_s: seconds.
+            tokens: where the tokens of prompt and completion are not known apart.
+            agent, model, tokens_in, tokens_out: who had whom read and write how much, for :meth:`accounts`.
         """
         with writing(self._engine) as connection:
-            spend_once(connection, campaign_id, key, wall_s=wall_s, tokens=tokens, candidates=candidates)
+            one = Spending(campaign_id, key, wall_s, tokens, candidates, agent, model, tokens_in, tokens_out)
+            spend_all(connection, [one])
             return _campaign(connection, campaign_id)
 
-    def set_budget(self, campaign_id: str, budget: dict[str, Any]) -> Campaign:
-        """Replace the budget in a campaign's configuration, the one part of it that may change."""
+    def set_operation(self, campaign_id: str, parts: dict[str, Any]) -> Campaign:
+        """Replace parts of a campaign's configuration, of those in :data:`OPERATION`; budgets, say."""
+        if unknown := set(parts) - set(OPERATION):
+            raise ValueError(f"a campaign's {sorted(unknown)} cannot be changed, only {OPERATION}")
         with writing(self._engine) as connection:
-            config = _campaign(connection, campaign_id).config | {"budget": budget}
+            config = _campaign(connection, campaign_id).config | parts
             row = t.campaigns.c.id == campaign_id
             connection.execute(t.campaigns.update().where(row).values(config=config, updated=now()))
             return _campaign(connection, campaign_id)
@@ -134,6 +152,12 @@ class CampaignRecords(Store):
         rows = self._rows(query.order_by(t.adapters.c.cycle))
         return [Adapter.model_validate(dict(row._mapping)) for row in rows]
 
+    def forget_adapters(self, campaign_id: str, cycles: Iterable[int]) -> None:
+        """Mark adapters as pruned: their files are about to go, and nothing may go on from them."""
+        row = (t.adapters.c.campaign_id == campaign_id) & t.adapters.c.cycle.in_(list(cycles))
+        with writing(self._engine) as connection:
+            connection.execute(t.adapters.update().where(row).values(state="pruned"))
+
     def active_adapter(self, campaign_id: str) -> Adapter | None:
         """The newest adapter that was not rolled back."""
         active = [one for one in self.adapters(campaign_id) if one.state == "active"]
@@ -148,8 +172,9 @@ class CampaignRecords(Store):
         return later
 
 
-def _without_budget(value: Any) -> Any:
-    return {key: item for key, item in value.items() if key != "budget"} if isinstance(value, dict) else value
+def _results_of(value: Any) -> Any:
+    """What of a configuration makes results; anything else as it is."""
+    return {key: item for key, item in value.items() if key not in OPERATION} if isinstance(value, dict) else value
 
 
 def _campaign(connection: Connection, campaign_id: str) -> Campaign:

@@ -49,9 +49,13 @@ class Corpus:
         """The initial pairs, then what was admitted up to and including a cycle, by cycle and slot."""
         return self.initial + self.admitted(campaign_id, up_to_cycle)
 
-    def admitted(self, campaign_id: str, up_to_cycle: int | None = None) -> list[Pair]:
-        """What a campaign admitted up to and including a cycle, by cycle and slot, each candidate once."""
-        decided = (one for one in self._records.admissions(campaign_id) if one.admitted)
+    def admitted(self, campaign_id: str, up_to_cycle: int | None = None, after_cycle: int = 0) -> list[Pair]:
+        """What a campaign admitted up to and including a cycle, by cycle and slot, each candidate once.
+
+        Args:
+            after_cycle: what this one and those before it admitted is left out.
+        """
+        decided = (one for one in self._records.admissions(campaign_id) if one.admitted and one.cycle > after_cycle)
         return self._pairs(campaign_id, decided, up_to_cycle)
 
     def runners_up(self, campaign_id: str, up_to_cycle: int | None = None) -> list[Pair]:
@@ -67,10 +71,11 @@ class Corpus:
             if up_to_cycle is None or one.cycle <= up_to_cycle
         }
         wrote: dict[str, Generation] = {}
-        for generation in self._records.generations(campaign_id):
-            key = generation.candidate_id
-            if key is not None and (generation.cycle, key) in metrics:
-                wrote.setdefault(key, generation)
+        for cycle in sorted({cycle for cycle, _ in metrics}):
+            for generation in self._records.generations(campaign_id, cycle):
+                key = generation.candidate_id
+                if key is not None and (cycle, key) in metrics:
+                    wrote.setdefault(key, generation)
         sources = self._records.get_candidates(wrote)
         return [
             Pair(

@@ -68,7 +68,9 @@ def open_engine(url: str | None) -> Engine:
         if not parsed.database or parsed.database == ":memory:":
             raise RecordsError("records need a file that several threads can open: sqlite:///<path>")
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, json_serializer=to_json, pool_pre_ping=True)
+    # A server may have closed a connection meanwhile; a file does not.
+    server = parsed.get_backend_name() == "postgresql"
+    engine = create_engine(parsed, json_serializer=to_json, pool_pre_ping=server)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

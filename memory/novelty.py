@@ -30,6 +30,8 @@ MOST_VERIFIED: Final = 64  # and so many when a near duplicate may be among them
 TRACED: Final = 3  # nearest known programs whose structure is found out when it is not known yet
 TRACED_FROM: Final = 0.5  # least similarity for that
 
+MOST_FOUND: Final = 512  # programs whose nearest are kept until the next is added: more than a batch has
+
 NoveltyMode = Literal["structural", "lexical", "none"]
 StructureOf = Callable[[str, str], str | None]
 """The structure of a known program, from its key and its text; ``None`` where it has none."""
@@ -69,6 +71,7 @@ class NoveltyIndex:
         self._structures: dict[str, str] = {}
         self._told: set[str] = set()
         self._traced: dict[str, str | None] = {}
+        self._found: dict[str, list[Nearest]] = {}
         self._values: npt.NDArray[np.uint32] = np.empty((64, PERMUTATIONS), dtype=np.uint32)
 
     def __len__(self) -> int:
@@ -89,6 +92,7 @@ class NoveltyIndex:
         """Add a program; a key that is there already stays as it is, but for a structure that comes later."""
         if key not in self._rows:
             made = self.sketch(source) if isinstance(source, str) else source
+            self._found.clear()
             row = len(self._keys)
             if row == len(self._values):
                 self._values = np.concatenate([self._values, np.empty_like(self._values)])
@@ -130,6 +134,19 @@ class NoveltyIndex:
             return None
         return Nearest(key, jaccard(_shingles(made.source), _shingles(self._sources[self._rows[key]])), False)
 
+    def untraced(self, made: Sketch, structure: str | None) -> list[str]:
+        """Texts of which :meth:`same_structure` would ask for the structure, and that it has not asked for yet."""
+        if structure is None or structure in self._structures:
+            return []
+        found = self._nearest(made)
+        if found and found[0].jaccard >= NEAR_DUPLICATE:  # the texts decide
+            return []
+        return [
+            self._sources[self._rows[near.key]]
+            for near in found[:TRACED]
+            if near.jaccard >= TRACED_FROM and near.key not in self._told and near.key not in self._traced
+        ]
+
     def _traced_like(self, made: Sketch, structure: str, structure_of: StructureOf) -> str | None:
         """One of the nearest that has the structure. What was traced for other programs does not count here, so that
         a decision does not depend on which were asked about before."""
@@ -146,9 +163,15 @@ class NoveltyIndex:
         """The nearest by text, nearest first; one if it is the same text."""
         if made.exact in self._exact:
             return [Nearest(self._exact[made.exact], 1.0, True)]
+        # A decision asks twice, for the text and for the structure; what is known does not change between the two.
+        if made.source in self._found:
+            return self._found[made.source]
         found = self._verified(made, self._bands.query(made.values))
         if not found or found[0].jaccard < NEAR_DUPLICATE:
             found = self._verified(made, range(len(self._keys)))
+        if len(self._found) >= MOST_FOUND:
+            self._found.clear()
+        self._found[made.source] = found
         return found
 
     def _verified(self, made: Sketch, rows: list[int] | range) -> list[Nearest]:
@@ -166,7 +189,7 @@ class NoveltyIndex:
         return sorted(found, key=lambda near: (-near.jaccard, near.key))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _shingles(source: str) -> Shingles:
     return shingles(source)
 

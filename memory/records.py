@@ -10,12 +10,15 @@ from .database import RecordsError
 from .generation_records import GenerationRecords
 from .prediction_records import PredictionRecords
 from .score_records import ScoreRecords
+from .spending import AccountRecords
 from .trial_records import TrialRecords
 
 __all__ = ["Records", "RecordsError"]
 
 
-class Records(CandidateRecords, TrialRecords, GenerationRecords, CampaignRecords, ScoreRecords, PredictionRecords):
+class Records(
+    CandidateRecords, TrialRecords, GenerationRecords, CampaignRecords, ScoreRecords, PredictionRecords, AccountRecords
+):
     """All records behind one door.
 
     Thread-safe: each call opens a connection and commits its own transaction, so several threads and

@@ -10,7 +10,7 @@ from pydantic import Field
 from .types import Frozen, ValidBy, Verdict
 
 CampaignState = Literal["running", "waiting", "stopped", "complete", "failed"]
-AdapterState = Literal["active", "rolled_back"]
+AdapterState = Literal["active", "rolled_back", "pruned"]
 GRAFT: Final = "[graft]"
 """First line of the prompt of a slot that no model wrote: a block was put into a network."""
 PASSED_OVER: Final = "passed over: "
@@ -152,6 +152,24 @@ class Admission(Frozen):
     admitted: bool
     reasons: tuple[str, ...] = ()
     metric: float | None = None
+
+
+class Account(Frozen):
+    """What one agent had one model read and write.
+
+    Attributes:
+        agent: ``designer``, ``repair``, ``reinforcer``, …; empty where nobody said.
+        model: its name; empty where nobody said.
+        calls: answers, or other pieces of work that cost tokens.
+        tokens: all of them; more than ``tokens_in`` and ``tokens_out`` where those are not known apart.
+    """
+
+    agent: str
+    model: str
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    tokens: int
 
 
 class Prediction(Frozen):

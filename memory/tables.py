@@ -180,6 +180,10 @@ spending = Table(
     Column("tokens", BigInteger, nullable=False),
     Column("candidates", BigInteger, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("agent", String(32)),
+    Column("model", String(200)),
+    Column("tokens_in", BigInteger, nullable=False, server_default="0"),
+    Column("tokens_out", BigInteger, nullable=False, server_default="0"),
 )
 
 cycles = Table(

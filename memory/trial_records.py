@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, select
@@ -17,6 +19,23 @@ from .types import Protocol, Task, Trial
 
 FINISHED: Final = ("complete", "failed", "pruned")
 _FIELDS: Final = [t.trials.c[name] for name in Trial.model_fields]
+_PLACE: Final = (t.trials.c.candidate_id, t.trials.c.task_id, t.trials.c.protocol_hash, t.trials.c.updated)
+
+
+@dataclass(frozen=True)
+class RunningTrial:
+    """A trial on record as running.
+
+    Attributes:
+        updated: when it was claimed.
+        writers: campaigns and design requests that wrote its network; none where a person gave it.
+    """
+
+    candidate_id: str
+    task_id: str
+    protocol_hash: str
+    updated: datetime
+    writers: frozenset[str]
 
 
 class TrialRecords(Store):
@@ -112,6 +131,30 @@ class TrialRecords(Store):
         key = _key(candidate_id, task_id, protocol_hash)
         row = self._first(select(t.trials.c.attempts).where(key))
         return 0 if row is None else int(row.attempts)
+
+    def running_trials(self) -> list[RunningTrial]:
+        """Trials that are on record as running, by whatever process, with the runs that wrote their networks."""
+        written = select(t.generations.c.candidate_id, t.generations.c.campaign_id).distinct().subquery()
+        query = (
+            select(*_PLACE, written.c.campaign_id)
+            .select_from(t.trials.outerjoin(written, written.c.candidate_id == t.trials.c.candidate_id))
+            .where(t.trials.c.state == "running")
+        )
+        writers: dict[tuple[str, str, str, datetime], set[str]] = {}
+        for row in self._rows(query):
+            place = (row.candidate_id, row.task_id, row.protocol_hash, row.updated)
+            writers.setdefault(place, set()).update([row.campaign_id] if row.campaign_id else [])
+        return [RunningTrial(*place, frozenset(runs)) for place, runs in writers.items()]
+
+    def release_trials(self, stale: Iterable[RunningTrial]) -> int:
+        """Put trials back to waiting that nobody trains; those that have changed meanwhile stay. How many it were."""
+        released = 0
+        with writing(self._engine) as connection:
+            for one in stale:
+                same = _key(one.candidate_id, one.task_id, one.protocol_hash) & (t.trials.c.updated == one.updated)
+                changed = t.trials.update().where(same, t.trials.c.state == "running")
+                released += connection.execute(changed.values(state="waiting", updated=now())).rowcount
+        return released
 
 
 def _add_scores(connection: Connection, trial: Trial) -> None:

@@ -96,6 +96,8 @@ def test_commands_in_the_documents_have_the_options_that_are_shown() -> None:
             if shown is None:
                 continue
             words = shown[1].split()
+            while words[0] in ("--log-json", "--log-level"):  # options of all commands stand before them
+                del words[:2]
             name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
             used = {w.partition("=")[0] for w in words if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", w)}
             seen += 1
@@ -132,7 +134,9 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def nested(annotation: object) -> type[BaseModel] | None:
-    """The pydantic model in an annotation such as ``Model`` or ``Model | None``."""
+    """The pydantic model in an annotation such as ``Model`` or ``Model | None``; a mapping is one setting."""
+    if getattr(annotation, "__origin__", None) is dict:
+        return None
     for candidate in (annotation, *getattr(annotation, "__args__", ())):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate

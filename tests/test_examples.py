@@ -65,3 +65,35 @@ def test_design_with_script(tmp_path: Path) -> None:
     assert "repair 1: forward: RuntimeError" in printed
     assert "→ ok" in printed
     assert "valid through backward (by repair)" in printed
+
+
+@pytest.mark.slow
+def test_mcp_client(tmp_path: Path) -> None:
+    printed = run("mcp_client", tmp_path)
+    assert "24 tools: " in printed
+    assert "of 3: validating" in printed
+    assert "accuracy 0." in printed
+    assert "a second training: Request cancelled\nits job is cancelled" in printed
+    assert "an error: validate: arguments: give either source or candidate_id" in printed
+
+
+@pytest.mark.slow
+def test_langchain_agent(tmp_path: Path) -> None:
+    lines = run("langchain_agent", tmp_path).splitlines()
+    assert lines[0] == "24 tools"
+    assert [line for line in lines if line.startswith("calls ")] == [
+        "calls generate",
+        "calls validate",
+        "calls evaluate",
+    ]
+    assert "parameters reaches" in lines[-1]
+
+
+@pytest.mark.slow
+def test_langchain_agent_with_a_model_that_cannot_call_tools(tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "langchain_agent.py"), "--model", "nano"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=290)
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith(
+        "nano cannot call tools, it only writes programs: name a model that can by --model"
+    )

@@ -57,13 +57,7 @@ def train_grpo(
     """
     started = time.perf_counter()
     _check(base_folder, out_dir, start_adapter, config)
-    usable = fitting(base_folder, tasks, config.max_new_tokens)
-    if len(usable) < config.skeletons:
-        raise ValueError(
-            f"{len(usable)} of {len(tasks)} skeletons leave {config.max_new_tokens} tokens of the context free, a step "
-            f"needs {config.skeletons}: give more skeletons, or lower grpo.training.skeletons or "
-            "grpo.training.max_new_tokens"
-        )
+    usable = _usable(base_folder, tasks, config)
     scorer = Scorer(usable, score, config.generations)
     steps: list[GrpoStep] = []
 
@@ -72,27 +66,7 @@ def train_grpo(
         if progress:
             progress(step)
 
-    scratch = Path(tempfile.mkdtemp(prefix="netwright-grpo-"))
-    try:
-        with tuning_process(config.threads):
-            trainer = build_grpo_trainer(
-                base_folder,
-                usable,
-                scorer,
-                scratch,
-                config=config,
-                seed=seed,
-                start_adapter=start_adapter,
-                progress=note,
-            )
-            trainer.train()
-            if "ref" in trainer.model.peft_config:
-                trainer.model.delete_adapter("ref")  # TRL's copy of the start, for the KL term
-            save_adapter(trainer, base_folder, out_dir)
-            trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-            del trainer
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    trainable = _train(base_folder, scorer, out_dir, config, seed, start_adapter, note)
     report = GrpoReport(
         **_figures(steps, scorer),
         tasks=len(usable),
@@ -106,6 +80,53 @@ def train_grpo(
     (out_dir / "grpo.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     release_gpu_memory()
     return report
+
+
+def _usable(base_folder: Path, tasks: Sequence[GrpoTask], config: GrpoConfig) -> list[GrpoTask]:
+    """The tasks that fit the model's context.
+
+    Raises:
+        ValueError: they are fewer than one step needs.
+    """
+    usable = fitting(base_folder, tasks, config.max_new_tokens)
+    if len(usable) < config.skeletons:
+        raise ValueError(
+            f"{len(usable)} of {len(tasks)} skeletons leave {config.max_new_tokens} tokens of the context free, a step "
+            f"needs {config.skeletons}: give more skeletons, or lower grpo.training.skeletons or "
+            "grpo.training.max_new_tokens"
+        )
+    return usable
+
+
+def _train(
+    base_folder: Path,
+    scorer: Scorer,
+    out_dir: Path,
+    config: GrpoConfig,
+    seed: int,
+    start_adapter: Path | None,
+    note: Callable[[GrpoStep], None],
+) -> int:
+    """Train on the scorer's tasks and save the adapter; how many weights were trained."""
+    scratch = Path(tempfile.mkdtemp(prefix="netwright-grpo-"))
+    try:
+        with tuning_process(config.threads):
+            trainer = build_grpo_trainer(
+                base_folder,
+                scorer,
+                scratch,
+                config=config,
+                seed=seed,
+                start_adapter=start_adapter,
+                progress=note,
+            )
+            trainer.train()
+            if "ref" in trainer.model.peft_config:
+                trainer.model.delete_adapter("ref")  # TRL's copy of the start, for the KL term
+            save_adapter(trainer, base_folder, out_dir)
+            return sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _figures(steps: list[GrpoStep], scorer: Scorer) -> dict[str, Any]:

@@ -114,7 +114,6 @@ class Scorer:
 
 def build_grpo_trainer(
     base_folder: Path,
-    tasks: Sequence[GrpoTask],
     scorer: Scorer,
     scratch: Path,
     *,
@@ -123,7 +122,10 @@ def build_grpo_trainer(
     start_adapter: Path | None,
     progress: Callable[[GrpoStep], None],
 ) -> GRPOTrainer:
-    """A trainer over the tasks in an order drawn by the seed. Call it inside ``finetuning_trainer.tuning_process``."""
+    """A trainer over the scorer's tasks in an order drawn by the seed.
+
+    Call it inside ``finetuning_trainer.tuning_process``.
+    """
     from datasets import Dataset
     from transformers import AutoTokenizer, PrinterCallback, set_seed
 
@@ -131,7 +133,7 @@ def build_grpo_trainer(
     set_seed(seed)
     model = _base_model(base_folder, config)
     model, lora = with_adapter(model, config.lora, start_adapter)
-    rows = [{"prompt": rendered(task, tokenizer), "task": index} for index, task in enumerate(tasks)]
+    rows = [{"prompt": rendered(task, tokenizer), "task": index} for index, task in enumerate(scorer.tasks)]
     trainer = _trainer_class(scorer if config.drop_equal else None)(
         model=model,
         reward_funcs=scorer,

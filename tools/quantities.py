@@ -11,8 +11,20 @@ NUMBER = (
     r"(?:e[+-]?\d+)?(?:\s*[x×*·]\s*10\s*\^\s*\d+|\s*\^\s*\d+)?"
 )
 """A number in lower-case text; a dash after a word or a name is no sign."""
-UNIT = r"(?:k|m|b|thousand|million|billion|mio|mn|bn)(?:(?![a-z])|(?=param))"
-_POWERS = {"k": 3, "thousand": 3, "m": 6, "million": 6, "mio": 6, "mn": 6, "b": 9, "billion": 9, "bn": 9}
+UNIT = r"(?:k|m|b|thousands?|millions?|billions?|lakhs?|crores?|mio|mn|bn)(?:(?![a-z])|(?=param))"
+_POWERS = {
+    "k": 3,
+    "thousand": 3,
+    "m": 6,
+    "million": 6,
+    "mio": 6,
+    "mn": 6,
+    "b": 9,
+    "billion": 9,
+    "bn": 9,
+    "lakh": 5,
+    "crore": 7,
+}
 
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
@@ -34,6 +46,9 @@ _COUNTED = re.compile(
     r"[\s-]*(?:(?:trainable|total|free)\s+)?(?:param|weight|layer|block|class|channel|filter|head|epoch"
     r"|(?:kilo|mega)?byte|[km]b\b|milli|second|minute|ms\b|percent)"
 )
+_FRACTION = re.compile(
+    r"(?<![\w./])([13])[/⁄]([248])(?=\s+(?:(?:of\s+)?an?\s+)?(?:thousand|million|billion|[kmg]i?b|kilo|mega)\b)"
+)
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
@@ -44,6 +59,10 @@ class UnclearNumber(ValueError):
 def plain_numbers(text: str) -> str:
     """The text with one spelling for signs, blanks, powers and numbers in words."""
     text = re.sub(r"[\u00a0\u2000-\u200a\u202f]", " ", text)
+    text = re.sub(r"\s*\|\s*", " , ", text)
+    # Dots in two places group: 1.000.000 is no decimal fraction.
+    text = re.sub(r"(?<![\w.])\d{1,3}(?:\.\d{3}){2,}(?![\w.])", lambda m: m.group().replace(".", ""), text)
+    text = _FRACTION.sub(lambda m: f"{Decimal(m[1]) / Decimal(m[2])}", text)
     text = re.sub(r"[⁰¹²³⁴-⁹]+", lambda m: "^" + m.group().translate(_SUPERSCRIPTS), text)
     text = text.replace("—", ", ").translate(dict.fromkeys(map(ord, "−–‒‐‑﹣－"), "-"))
     return re.sub(r"\b(?:minus|negative)\s+(?=[\d.])", "-", _digits_for_words(text))
@@ -67,7 +86,7 @@ def value_of(digits: str, unit: str | None) -> Decimal:
             raise UnclearNumber(f"'{digits}' cannot be read; write the number out, as 200,000 or 2e5")
     if power > 30 or re.search(r"e[+-]?\d{3}", mantissa) or len(mantissa) > 40:
         raise UnclearNumber(f"'{digits[:40]}' is out of range; write it as 200,000, 200k or 2e5")
-    return Decimal(mantissa).scaleb(power + _POWERS.get(unit or "", 0))
+    return Decimal(mantissa).scaleb(power + _POWERS.get((unit or "").rstrip("s"), 0))
 
 
 def _digits_for_words(text: str) -> str:

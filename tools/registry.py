@@ -84,6 +84,7 @@ class Tool(Generic[A, R]):
     Attributes:
         description: the function's docstring, written for a model that has to choose and call it.
         writes: it changes records or starts work; others only look.
+        waits: it may wait for something else to happen and costs nothing meanwhile, so that it may not hold up others.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Tool(Generic[A, R]):
     function: Callable[[A, Context], R]
     kind: Kind
     writes: bool
+    waits: bool = False
 
     def parse(self, given: dict[str, Any]) -> A:
         """Check arguments.
@@ -117,7 +119,10 @@ class Tool(Generic[A, R]):
 
 def explain_invalid(error: ValidationError) -> str:
     """One line for a model or a person: each wrong argument and why; values are not repeated, they may be long."""
-    parts = (f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors(include_input=False))
+    parts = (
+        f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg'].removeprefix('Value error, ')}"
+        for e in error.errors(include_input=False)
+    )
     return "; ".join(parts)
 
 
@@ -132,7 +137,7 @@ class Registry:
         self._tools: dict[str, Tool[Any, Any]] = {}
 
     def tool(
-        self, *, title: str, kind: Kind = "call", writes: bool = False, name: str | None = None
+        self, *, title: str, kind: Kind = "call", writes: bool = False, waits: bool = False, name: str | None = None
     ) -> Callable[[Callable[[A, Context], R]], Callable[[A, Context], R]]:
         """Register a function ``(arguments: A, context: Context) -> R`` under its own name.
 
@@ -150,10 +155,21 @@ class Registry:
             if not description or len(models) != 2:
                 raise ValueError(f"{chosen}: a tool needs a docstring, a model of arguments and a model of results")
             arguments, result = models
-            self._tools[chosen] = Tool(chosen, title, description, arguments, result, function, kind, writes)
+            self._tools[chosen] = Tool(chosen, title, description, arguments, result, function, kind, writes, waits)
             return function
 
         return register
+
+    def include(self, other: Registry) -> None:
+        """Take over the tools of another registry.
+
+        Raises:
+            ValueError: a name is taken.
+        """
+        for tool in other:
+            if tool.name in self._tools:
+                raise ValueError(f"{tool.name!r} is in both registries")
+            self._tools[tool.name] = tool
 
     def __getitem__(self, name: str) -> Tool[Any, Any]:
         """A tool by name.

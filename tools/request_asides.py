@@ -16,70 +16,152 @@ SHOWN = 60
 _PIECES = (
     r"```.*?(?:```|\Z)",
     r"<\|[^|>]{0,40}\|>(?:\s*(?:system|user|assistant)\b)?|\[/?inst\]|<<?/?sys>>?",
-    r"<(?:script|system|tool[\w-]*|function[\w-]*|assistant|user|img|iframe|svg|a)\b[^>]*>(?:[^<]{0,400}</[\w-]+>)?|</[\w-]+>",
-    r"\[?\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*[\"':][^{}]*\}\]?|\[?\{[^{}]*[\"'][^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\}\]?",
+    r"<(?:script|system|tool[\w-]*|function[\w-]*|assistant|user|img|iframe|svg"
+    r"|a)\b[^>]*>(?:[^<]{0,400}</[\w-]+>)?|</[\w-]+>",
+    r"\[?\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*[\"':][^{}]*\}\]?"
+    r"|\[?\{[^{}]*[\"'][^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\}\]?",
     r"(?:^|(?<=\s))--?set[\s=]+\S+",
     r"(?:^|(?<=\s))--(?!max|min|param|train\b)[a-z][\w-]*(?:=\S+)?",
-    r"\b(?:sandbox|campaign|budget|model|protocol|validation|store|records|services?|tools?)(?:\.[a-z_]+)+\s*[:=]\s*\S+",
-    r"(?:^|(?<=[\n;,])|(?<=\s))(?:sandbox|backend|isolation|network_access|allow_network|trust)\s*:\s*(?:\w+:\s*)*[\w./-]+",
+    r"\b(?:sandbox|campaign|budget|model|protocol|validation|store|records|services?"
+    r"|tools?)(?:\.[a-z_]+)+\s*[:=]\s*\S+",
+    r"(?:^|(?<=[\n;,])|(?<=\s))(?:sandbox|backend|isolation|network_access|allow_network"
+    r"|trust)\s*:\s*(?:\w+:\s*)*[\w./-]+",
     r"\$\([^)]*\)|`[^`]*`|\$\{[^}]*\}|\{\{.*?\}\}|\{%.*?%\}|\$[a-z_]+\b",
-    r"(?:^|(?<=[;\n,.])\s*|(?<=\s))(?:import\s+(?:os|sys|subprocess|socket|shutil|requests|ctypes|urllib|pathlib|builtins|pickle)\b"
-    r"|from\s+(?:os|sys|subprocess|socket|shutil|requests|ctypes|urllib|pathlib|builtins|pickle)(?:\.\w+)*\s+import\s+\w+)"
+    r"(?:^|(?<=[;\n,.])\s*|(?<=\s))(?:import\s+(?:os|sys|subprocess|socket|shutil|requests|ctypes|urllib"
+    r"|pathlib|builtins|pickle)\b"
+    r"|from\s+(?:os|sys|subprocess|socket|shutil|requests|ctypes|urllib|pathlib|builtins"
+    r"|pickle)(?:\.\w+)*\s+import\s+\w+)"
     r"(?:\s*,\s*\w+)*(?:\s*;\s*[\w.]+\([^)]*\)+(?:\.\w+\([^)]*\))*)*",
-    r"(?:^|(?<=[;\n]))\s*(?:__import__|os|subprocess|sys|eval|exec|open|shutil|socket|requests|print)(?:\.\w+)*\([^\n;]*?\)+(?:\.\w+\([^)]*\))*",
-    r"['\"]?\s*;\s*(?:drop|delete|truncate|update|insert|select|alter)\s+(?:table|from|into|\*)\b[^;]{0,60}(?:;\s*(?:--)?)?",
-    r"\b(?:sudo\s+)?rm\s+-[rf]+\s*\S*|\bsudo\s+\w+(?:\s+\S+)?|(?:&&|\|\|?)\s*(?:curl|wget|rm|cat|nc|sh|bash|python\d?)\b[^,;\n]*",
+    r"(?:^|(?<=[;\n]))\s*(?:__import__|os|subprocess|sys|eval|exec|open|shutil|socket|requests"
+    r"|print)(?:\.\w+)*\([^\n;]*?\)+(?:\.\w+\([^)]*\))*",
+    r"['\"]?\s*;\s*(?:drop|delete|truncate|update|insert|select|alter)\s+(?:table|from|into"
+    r"|\*)\b[^;]{0,60}(?:;\s*(?:--)?)?",
+    r"\b(?:sudo\s+)?rm\s+-[rf]+\s*\S*|\bsudo\s+\w+(?:\s+\S+)?|(?:&&|\|\|?)\s*(?:curl|wget|rm|cat|nc|sh"
+    r"|bash|python\d?)\b[^,;\n]*",
 )
 _PIECE = re.compile("|".join(f"(?:{piece})" for piece in _PIECES), re.I | re.S | re.M)
 
-_TO = r"(?:(?:all|any|every|each|the|your|my|these|those|this|that|of|previous|prior|earlier|above|preceding|existing|safety|security|system|other|current|old|default|param\w*|configured|built-in|initial|original)\s+)*"
-_RULES = r"(?:instructions?|rules?|prompts?|limits?|restrictions?|guidelines?|polic(?:y|ies)|constraints?|directions?|orders?|messages?|settings|guardrails?|checks?|safeguards?|commands?)"
-_FOLLOWING = r"(?:\s+(?:above|before|so\s+far|you\s+(?:were|got|have|had)\b[^.,;]*|given\b[^.,;]*|that\s+came\s+before|(?:of|in|about)\s+(?:the\s+)?(?:sandbox|system|policy)))*"
-_GUARD = r"(?:sandbox(?:es|ing)?|isolation|seccomp|validation|validator|safety|security|checks?|guards?|guardrails?|safeguards?|firewall|time[\s-]?outs?|restrictions?|protections?|filters?|approvals?|verification|logging|audit\w*|permissions?\s+checks?)"
+_TO = (
+    r"(?:(?:all|any|every|each|the|your|my|these|those|this|that|of|previous|prior|earlier|above|preceding"
+    r"|existing|safety|security|system|other|current|old|default|param\w*|configured|built-in|initial"
+    r"|original)\s+)*"
+)
+_RULES = (
+    r"(?:instructions?|rules?|prompts?|limits?|restrictions?|guidelines?|polic(?:y|ies)|constraints?"
+    r"|directions?|orders?|messages?|settings|guardrails?|checks?|safeguards?|commands?)"
+)
+_FOLLOWING = (
+    r"(?:\s+(?:above|before|so\s+far|you\s+(?:were|got|have|had)\b[^.,;]*|given\b[^.,;]*"
+    r"|that\s+came\s+before|(?:of|in|about)\s+(?:the\s+)?(?:sandbox|system|policy)))*"
+)
+_GUARD = (
+    r"(?:sandbox(?:es|ing)?|isolation|seccomp|validation|validator|safety|security|checks?|guards?"
+    r"|guardrails?|safeguards?|firewall|time[\s-]?outs?|restrictions?|protections?|filters?|approvals?"
+    r"|verification|logging|audit\w*|permissions?\s+checks?)"
+)
 # Orders to netwright itself. Each is passed over and named in a note.
 _ORDERS = (
-    rf"(?:please\s+)?(?:do\s+)?(?:ignore|ignoring|disregard|forget|override|overrule|neglect|drop|never\s?mind)\s+(?:about\s+)?{_TO}{_RULES}\b{_FOLLOWING}",
-    r"(?:ignore|disregard|forget)\s+(?:everything|anything|all)(?:\s+(?:else|above|before|you\b[^.,;]*|that\b[^.,;]*|i\s+said\b[^.,;]*|previous|prior|instructions))*",
+    rf"(?:please\s+)?(?:do\s+)?(?:ignore|ignoring|disregard|forget|override|overrule|neglect|drop"
+    rf"|never\s?mind)\s+(?:about\s+)?{_TO}{_RULES}\b{_FOLLOWING}",
+    r"(?:ignore|disregard|forget)\s+(?:everything|anything|all)(?:\s+(?:else|above|before|you\b[^.,;]*"
+    r"|that\b[^.,;]*|i\s+said\b[^.,;]*|previous|prior|instructions))*",
     r"(?:previous|prior|earlier|above)\s*,?\s*(?:instructions?)?\s+ignore\s+instructions",
-    rf"(?:disable|deactivate|turn(?:ing)?\s+off|switch(?:ing)?\s+off|shut\s+(?:off|down)|bypass|circumvent|skip|remove|escape|leave|exit|drop|weaken|kill|stop)(?:ing)?\s+{_TO}{_GUARD}(?:\s+(?:policy|mode|limits?|checks?|stage|rules?|completely|entirely))*",
-    rf"(?:turn|switch|set|put)\s+{_TO}{_GUARD}(?:\s+\w+)?\s+(?:to\s+)?(?:off|out|down|to\s+(?:none|off|process|false|zero)|none|false|process)",
+    rf"(?:disable|deactivate|turn(?:ing)?\s+off|switch(?:ing)?\s+off|shut\s+(?:off|down)|bypass|circumvent"
+    rf"|skip|remove|escape|leave|exit|drop|weaken|kill|stop)(?:ing)?\s+{_TO}{_GUARD}(?:\s+(?:policy|mode"
+    rf"|limits?|checks?|stage|rules?|completely|entirely))*",
+    rf"(?:turn|switch|set|put)\s+{_TO}{_GUARD}(?:\s+\w+)?\s+(?:to\s+)?(?:off|out|down|to\s+(?:none|off"
+    rf"|process|false|zero)|none|false|process)",
     rf"(?:with|having)\s+{_TO}{_GUARD}\s+(?:turned\s+|switched\s+)?(?:off|disabled|removed)",
-    rf"\b{_GUARD}\s*[:=]?\s*(?:is\s+|be\s+)?(?:off|disabled?|none|false)\b|\b(?:disabled?|off)\s+{_GUARD}\b",
-    rf"(?:run(?:ning)?\s+|execut\w+\s+)?(?:it\s+|them\s+|this\s+|everything\s+|the\s+code\s+)?(?:without|outside(?:\s+of)?|no)\s+(?:the\s+|any\s+|a\s+)?{_GUARD}\b",
-    r"(?:turn|switch|set)\s+(?:the\s+)?(?:network|internet)(?:\s+access)?\s+(?:to\s+)?(?:on|true|enabled)|\b(?:network|internet)(?:\s+access)?\s*[:=]?\s*(?:is\s+)?(?:on|enabled|true|allowed|yes)\b(?!\s+(?:mnist|cifar|svhn|digit|the|[a-z]+\d))",
-    r"(?:enable|allow|activate|grant|open|give)\s+(?:me\s+|it\s+|the\s+|code\s+|sandbox\s+|full\s+|network\s+code\s+|itself\s+)*(?:network(?:ing)?|internet|file(?:\s?system)?|root|host|shell|admin)(?:\s+(?:access|rights|privileges|permissions?|on))+",
+    rf"\b{_GUARD}\s*[:=]?\s*(?:(?:is|be|(?:must|should|has\s+to|needs?\s+to)\s+be)\s+)?(?:(?:turned"
+    rf"|switched)\s+)?(?:off|disabled?|none|false)\b|\b(?:disabled?|off)\s+{_GUARD}\b",
+    rf"(?:run(?:ning)?\s+|execut\w+\s+)?(?:it\s+|them\s+|this\s+|everything\s+|the\s+code\s+)?(?:without"
+    rf"|outside(?:\s+of)?|no)\s+(?:the\s+|any\s+|a\s+)?{_GUARD}\b",
+    r"(?:turn|switch|set)\s+(?:the\s+)?(?:network|internet)(?:\s+access)?\s+(?:to\s+)?(?:on|true|enabled)"
+    r"|\b(?:network|internet)(?:\s+access)?\s*[:=]?\s*(?:is\s+)?(?:on|enabled|true|allowed"
+    r"|yes)\b(?!\s+(?:mnist|cifar|svhn|digit|the|[a-z]+\d))",
+    r"(?:enable|allow|activate|grant|open|give)\s+(?:me\s+|it\s+|the\s+|code\s+|sandbox\s+|full\s+"
+    r"|network\s+code\s+|itself\s+)*(?:network(?:ing)?|internet|file(?:\s?system)?|root|host|shell"
+    r"|admin)(?:\s+(?:access|rights|privileges|permissions?|on))+",
     r"(?:enable|allow)\s+(?:the\s+)?(?:internet|networking)\b",
-    r"(?:reveal|print|show|output|repeat|leak|display|tell|send|give|dump|return)\s+(?:me\s+|us\s+|back\s+|out\s+)*(?:all\s+|the\s+|your\s+|full\s+|whole\s+|own\s+|hidden\s+|initial\s+)*(?:system\s+prompt|system\s+message|hidden\s+prompt|initial\s+prompt|developer\s+message|prompt|instructions|configuration|config|source\s+code\s+of\s+netwright)\b",
-    r"\byou\s+are\s+(?:now|no\s+longer|hereby|actually|in|a|an|dan|not)\b[^.;\n]*|\b(?:act|behave|respond|pretend)\s+(?:as|like|to\s+be|you)\b[^.;\n,]*",
-    r"\b(?:developer|debug|god|admin|root|maintenance|jailbreak|dan|unrestricted|sudo)[\s-]+mode(?:\s+(?:on|enabled|activated|now))?|\bjail[\s-]?break(?:en|ed)?\b|\bdo\s+anything\s+now\b",
-    r"\b(?:i\s+am|i'm|as|being)\s+(?:an?\s+|the\s+|your\s+)?(?:admin(?:istrator)?|root|developer\s+of\s+netwright|maintainer|owner|creator|operator|superuser)\b(?:\s+(?:of|here|and)\s+[^.;,\n]{0,40})?",
-    r"\b(?:auto[\s-]?)?(?:approve|confirm|accept|authori[sz]e)\s+(?:everything|all(?:\s+\w+)?|any(?:thing)?|automatically|every\s+\w+|yourself)\b|\bwithout\s+(?:asking|approval|confirmation|permission)\b|\b(?:answer|say)\s+yes\s+to\s+(?:all|every\w*)(?:\s+\w+)?",
-    r"\b(?:set|change|overwrite|edit|modify|raise|increase|lift|write)\s+(?:the\s+|your\s+|netwright's\s+)*(?:sandbox|polic(?:y|ies)|config(?:uration)?|settings?|time[\s-]?outs?|memory\s+limit|cpu\s+limit|permissions?)\b[^.;,\n]{0,40}",
-    r"(?:^|(?<=[\n.;]))\s*(?:new\s+instructions?|system(?:\s+(?:prompt|message|override))?|assistant|user|human|admin|developer|important)\s*:",
-    r"\b(?:run|use|execute)\s+(?:it\s+|them\s+|everything\s+)?(?:with|in|under|as)\s+(?:(?:the|a|full)\s+)?(?:process\s+backend|root(?:\s+(?:rights|privileges))?|host|bare\s+process|privileged\s+mode|admin\s+rights)\b",
-    r"\b(?:backend|sandbox)\s*(?:=|:)\s*\w+|\b(?:drop|delete|truncate)\s+(?:the\s+)?(?:tables?|databases?|records|campaigns?|corpus)(?:\s+\w+)?",
-    r"\b(?:save|write|store|export|put|dump|print)\s+(?:it|them|this|(?:the|your|all)\s+(?:code|network|model|result|answer|source|winner|output|best\s+\w+)s?)\s+(?:in|in\s?to|to|as|at|under)\s+(?:(?:a|the|my)\s+)?(?:file\s+)?(?:called\s+|named\s+)?(?:[~./\\\w-]+\.\w{1,5}\b|/[\w./-]+|~[\w./-]*|\.\.?/[\w./-]+|files?\b|disk\b)",
+    r"(?:reveal|print|show|output|repeat|leak|display|tell|send|give|dump|return)\s+(?:me\s+|us\s+|back\s+"
+    r"|out\s+)*(?:all\s+|the\s+|your\s+|full\s+|whole\s+|own\s+|hidden\s+|initial\s+)*(?:system\s+prompt"
+    r"|system\s+message|hidden\s+prompt|initial\s+prompt|developer\s+message|prompt|instructions"
+    r"|configuration|config|source\s+code\s+of\s+netwright)\b",
+    r"\byou\s+are\s+(?:now|no\s+longer|hereby|actually|in|a|an|dan|not)\b[^.;\n]*|\b(?:act|behave|respond"
+    r"|pretend)\s+(?:as|like|to\s+be|you)\b[^.;\n,]*",
+    r"\b(?:developer|debug|god|admin|root|maintenance|jailbreak|dan|unrestricted"
+    r"|sudo)[\s-]+mode(?:\s+(?:on|enabled|activated|now))?|\bjail[\s-]?break(?:en|ed)?\b"
+    r"|\bdo\s+anything\s+now\b",
+    r"\b(?:i\s+am|i'm|as|being)\s+(?:an?\s+|the\s+|your\s+)?(?:admin(?:istrator)?|root"
+    r"|developer\s+of\s+netwright|maintainer|owner|creator|operator|superuser)\b(?:\s+(?:of|here"
+    r"|and)\s+[^.;,\n]{0,40})?",
+    r"\b(?:auto[\s-]?)?(?:approve|confirm|accept|authori[sz]e)\s+(?:everything|all(?:\s+\w+)?"
+    r"|any(?:thing)?|automatically|every\s+\w+|yourself)\b|\bwithout\s+(?:asking|approval|confirmation"
+    r"|permission)\b|\b(?:answer|say)\s+yes\s+to\s+(?:all|every\w*)(?:\s+\w+)?",
+    r"\b(?:set|change|overwrite|edit|modify|raise|increase|lift|write)\s+(?:the\s+|your\s+"
+    r"|netwright's\s+)*(?:sandbox|polic(?:y|ies)|config(?:uration)?|settings?|time[\s-]?outs?"
+    r"|memory\s+limit|cpu\s+limit|permissions?)\b[^.;,\n]{0,40}",
+    r"(?:^|(?<=[\n.;]))\s*(?:new\s+instructions?|system(?:\s+(?:prompt|message|override))?|assistant|user"
+    r"|human|admin|developer|important)\s*:",
+    r"\b(?:run|use|execute)\s+(?:it\s+|them\s+|everything\s+)?(?:with|in|under|as)\s+(?:(?:the|a"
+    r"|full)\s+)?(?:process\s+backend|root(?:\s+(?:rights|privileges))?|host|bare\s+process"
+    r"|privileged\s+mode|admin\s+rights)\b",
+    r"\b(?:backend|sandbox)\s*(?:=|:)\s*\w+|\b(?:sub)?process\s+backend\b|\b(?:drop|delete"
+    r"|truncate)\s+(?:(?:the|all|every|my|your|our)\s+)*(?:tables?|databases?"
+    r"|records|campaigns?|corpus)(?:\s+\w+)?",
+    r"\b(?:save|write|store|export|put|dump|print)\s+(?:it|them|this|(?:the|your|all)\s+(?:code|network"
+    r"|model|result|answer|source|winner|output|best\s+\w+)s?)\s+(?:in|in\s?to|to|as|at|under)\s+(?:(?:a"
+    r"|the|my)\s+)?(?:file\s+)?(?:called\s+|named\s+)?(?:[~./\\\w-]+\.\w{1,5}\b|/[\w./-]+|~[\w./-]*"
+    r"|\.\.?/[\w./-]+|files?\b|disk\b)",
 )
 _ORDER = re.compile("|".join(f"(?:{order})" for order in _ORDERS), re.I | re.M)
 
-_SECRET_PATH = r"(?:/etc\b|/proc\b|/root\b|/home\b|/var\b|/dev\b|/sys\b|/tmp\b|/usr\b|~/|\.\./|\.ssh\b|id_rsa|passwd\b|/?etc/shadow|shadow\s+file|c:\\|\.env\b|\.aws\b|\.bashrc|\.netrc|\.git/|file://)"
+_SECRET_PATH = (
+    r"(?:/etc\b|/proc\b|/root\b|/home\b|/var\b|/dev\b|/sys\b|/tmp\b|/usr\b|~/|\.\./|\.ssh\b|id_rsa"
+    r"|passwd\b|/?etc/shadow|shadow\s+file|c:\\|\.env\b|\.aws\b|\.bashrc|\.netrc|\.git/|file://)"
+)
 _READ = (
-    r"(?:read|open|load|write|writ|print|dump|list|scan|delet|remov|steal|leak|copy|copie|upload|send|sent|post|exfiltrat|fetch|"
-    r"download|connect|access|import|return|includ|show|reveal|collect|log|walk|search|look|get|find|encrypt|wip|eras|modif|chang|"
-    r"overwrit|creat|mount|harvest|grab|pars|reach|call|quer|ping|contact|phon|cop|save|stor)(?:s|es|ies|ing|ting|ding|y|ed|e|ling|ning)?"
+    r"(?:read|open|load|write|writ|print|dump|list|scan|delet|remov|steal|leak|copy|copie|upload|send|sent"
+    r"|post|exfiltrat|fetch|"
+    r"download|connect|access|import|return|includ|show|reveal|collect|log|walk|search|look|get|find"
+    r"|encrypt|wip|eras|modif|chang|"
+    r"overwrit|creat|mount|harvest|grab|pars|reach|call|quer|ping|contact|phon|cop|save|stor)(?:s|es|ies"
+    r"|ing|ting|ding|y|ed|e|ling|ning)?"
 )
 _NEAR = r"(?:\s+(?!than\b|under\b|mnist|cifar|svhn|digits\b)[\w'\"/.~:-]+){0,5}?\s+"
-_KEPT = r"(?:environment\s+variables?|env(?:ironment)?\s*vars?|(?:the|its|my|host)\s+environment\b|api[\s_-]*keys?|access\s+tokens?|auth\w*\s+tokens?|secrets?|credentials?|passwords?|private\s+keys?|ssh[\s-]+keys?|wallets?|cookies)"
-_FILES = r"(?:(?<!image )(?<!picture )(?<!png )(?<!jpeg )(?<!jpg )files?(?!\s+(?:size|smaller|of\s+\d|under|below))|file[\s-]?systems?|(?:hard\s+)?(?:disk|drive)s?\b|(?:home\s+|root\s+|working\s+|current\s+)?(?:director(?:y|ies)|folders?))"
-_NET = r"(?:internet|https?://|ftp://|urls?\b|web\s?(?:site|page|hook)s?|the\s+web\b|web\s+server|remote\s+(?:host|server|machine)|(?:my|a|an|the|our|some|external|another)\s+(?:\w+\s+)?server|sockets?\b|ip\s+address|dns\b|\d+\.\d+\.\d+\.\d+|other\s+(?:machines|computers)|e-?mails?\b|cloud\b|c2\b)"
+_KEPT = (
+    r"(?:environment\s+variables?|env(?:ironment)?\s*vars?|(?:the|its|my|host)\s+environment\b"
+    r"|api[\s_-]*keys?|access\s+tokens?|auth\w*\s+tokens?|secrets?|credentials?|passwords?|private\s+keys?"
+    r"|ssh[\s-]+keys?|wallets?|cookies)"
+)
+_FILES = (
+    r"(?:(?<!image )(?<!picture )(?<!png )(?<!jpeg )(?<!jpg )files?(?!\s+(?:size|smaller|of\s+\d|under"
+    r"|below))|file[\s-]?systems?|(?:hard\s+)?(?:disk|drive)s?\b|(?:home\s+|root\s+|working\s+"
+    r"|current\s+)?(?:director(?:y|ies)|folders?))"
+)
+_NET = (
+    r"(?:internet|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|dev|ai|ru|cn|xyz|example)\b|https?://|ftp://"
+    r"|urls?\b|web\s?(?:site|page|hook)s?|the\s+web\b|web\s+server"
+    r"|remote\s+(?:host|server|machine)|(?:my|a|an|the|our|some|external|another)\s+(?:\w+\s+)?server"
+    r"|sockets?\b|ip\s+address|dns\b|\d+\.\d+\.\d+\.\d+|other\s+(?:machines|computers)|e-?mails?\b|cloud\b"
+    r"|c2\b)"
+)
 _PROGRAM = (
-    r"\bos\s*\.\s*(?:system|popen|environ|remove|listdir|exec\w*|fork|kill|walk|getenv)|\bsubprocess\b|\bpopen\b|__import__|__builtins__|__subclasses__|__globals__"
-    r"|\beval\s*\(|\bexec\s*\(|\bopen\s*\(|\bsocket\.|\brequests\.(?:get|post)|\burllib\b|\bctypes\b|\bpickle\.|\bshutil\b|\bgetenv\b"
-    r"|\breverse\s+shell|\bfork\s+bombs?|\bcrypto[\s-]*(?:currency[\s-]*)?min(?:er|ing|es?)|\bmin(?:es?|ing)\s+(?:bitcoin|crypto|monero|ethereum)\w*"
+    r"\bos\s*\.\s*(?:system|popen|environ|remove|listdir|exec\w*|fork|kill|walk|getenv)|\bsubprocess\b"
+    r"|\bpopen\b|__import__|__builtins__|__subclasses__|__globals__"
+    r"|\beval\s*\(|\bexec\s*\(|\bopen\s*\(|\bsocket\.|\brequests\.(?:get|post)|\burllib\b|\bctypes\b"
+    r"|\bpickle\.|\bshutil\b|\bgetenv\b"
+    r"|\breverse\s+shell|\bfork\s+bombs?|\bcrypto[\s-]*(?:currency[\s-]*)?min(?:er|ing|es?)|\bmin(?:es?"
+    r"|ing)\s+(?:bitcoin|crypto|monero|ethereum)\w*"
     r"|\b(?:ransomware|malware|keylogger|rootkit|botnet|backdoor|trojan|spyware|computer\s+virus)\b"
-    r"|\b(?:run|execut|spawn|launch|start|invok|call)(?:s|es|ing|e|ning)?\s+(?:(?:a|an|the|any|some|arbitrary|other|another|external|host|system|new|shell|linux|unix|bash|python|os)\s+)*(?:shell(?:\s+(?:commands?|scripts?))?|commands?|programs?|process(?:es)?|scripts?|binar(?:y|ies)|executables?|bash|curl|wget|system\s+calls?)\b"
-    r"|\b(?:escap|break|breaks)(?:e|es|ing|s)?\s+(?:out\s+)?(?:of|from)?\s*(?:the\s+|its\s+|a\s+)?(?:sandbox|container|jail|isolation)"
-    r"|\bport[\s-]?scan|\bscan\w*\s+(?:the\s+)?(?:ports?|network)\b|\bwhich\s+is\s+a\s+shell\b|\bopens?\s+(?:a\s+)?shell\b"
+    r"|\b(?:run|execut|spawn|launch|start|invok|call)(?:s|es|ing|e|ning)?\s+(?:(?:a|an|the|any|some"
+    r"|arbitrary|other|another|external|host|system|new|shell|linux|unix|bash|python"
+    r"|os)\s+)*(?:shell(?:\s+(?:commands?|scripts?))?|commands?|programs?|process(?:es)?|scripts?"
+    r"|binar(?:y|ies)|executables?|bash|curl|wget|system\s+calls?)\b"
+    r"|\b(?:escap|break|breaks)(?:e|es|ing|s)?\s+(?:out\s+)?(?:of|from)?\s*(?:the\s+|its\s+"
+    r"|a\s+)?(?:sandbox|container|jail|isolation)"
+    r"|\bport[\s-]?scan|\bscan\w*\s+(?:the\s+)?(?:ports?|network)\b|\bwhich\s+is\s+a\s+shell\b"
+    r"|\bopens?\s+(?:a\s+)?shell\b"
 )
 _REACH = (
     (
@@ -88,13 +170,22 @@ _REACH = (
     ),
     (rf"\b(?:{_READ}{_NEAR}{_KEPT})\b|\b(?:steal|leak|exfiltrat)\w*\b", "secrets"),
     (
-        rf"\b{_READ}(?<!show)(?<!shows)(?<!return)(?<!look)(?<!find)(?<!get){_NEAR}{_FILES}|\bfiles?\s+(?:read|write)\b|\bfile\s+(?:access|i/?o|operations?)\b",
+        rf"\b{_READ}(?<!show)(?<!shows)(?<!return)(?<!look)(?<!find)(?<!get){_NEAR}{_FILES}|\bfiles?\s+(?:read"
+        rf"|write)\b|\bfile\s+(?:access|i/?o|operations?)\b",
         "files",
     ),
     (
-        rf"\b(?:send|sent|post|upload|download|fetch|connect|request|phone|ping|beacon|contact|report|transmit|call|exfiltrat|talk|stream|e-?mail|mail|access|use|query|quer|get|reach|open|load|read)(?:s|es|ing|ies|ting|y|e)?{_NEAR}{_NET}"
-        r"|\b(?:network|internet)\s+(?:access|connection)\b|\bphones?\s+home\b|\baccess(?:es|ing)?\s+(?:to\s+)?(?:the\s+)?(?:internet|network|web)\b|\binternet\s+access\b",
+        rf"\b(?:send|sent|post|upload|download|fetch|connect|request|phone|ping|beacon|contact|report|transmit"
+        rf"|call|exfiltrat|talk|stream|e-?mail|mail|access|use|query|quer|get|reach|open|load|read)(?:s|es|ing"
+        rf"|ies|ting|y|e)?{_NEAR}{_NET}"
+        r"|\b(?:network|internet)\s+(?:access|connection)\b|\bphones?\s+home\b|\baccess(?:es"
+        r"|ing)?\s+(?:to\s+)?(?:the\s+)?(?:internet|network|web)\b|\binternet\s+access\b",
         "other machines",
+    ),
+    (
+        r"\b(?:allocat|exhaust|hog|overload|overwhelm|crash|freez|hang)\w*\s+(?:[\w-]+\s+){0,4}?"
+        r"(?:memory|ram|host|machine|system|computer|server|cpu|disk|sandbox)\b",
+        "the machine's resources",
     ),
     (_PROGRAM, "other programs"),
 )

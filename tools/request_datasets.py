@@ -16,7 +16,8 @@ from .tasks import known_datasets, task
 # Longest names first, so that "cifar-100" is not read as "cifar-10" followed by "0".
 _ALIASES: tuple[tuple[str, str], ...] = (
     (
-        r"f(?:ashion)?[\s_-]*mnist|mnist[\s_-]*fashion|(?:zalando(?:'?s)?[\s_-]*)(?:f(?:ashion)?[\s_-]*)?(?:mnist|fashion)"
+        r"f(?:ashion)?[\s_-]*mnist|mnist[\s_-]*fashion"
+        r"|(?:zalando(?:'?s)?[\s_-]*)(?:f(?:ashion)?[\s_-]*)?(?:mnist|fashion)"
         r"|fashion[\s_-]*(?:version|variant)\s+of\s+mnist",
         "fashion-mnist",
     ),
@@ -47,11 +48,19 @@ _NO_NAMES = (
     "a an any the my some small tiny compact large big deep shallow simple fast good new nice light lightweight image "
     "images picture pictures photo photos neural convolutional conv residual dense plain attention mixer inception "
     "depthwise transformer cnn convnet resnet classification classifier classifiers classify network net model task "
-    "something it me mobile phone phones device devices under below parameter parameters budget negative binary"
+    "something it me mobile phone phones device devices arduino esp32 raspberry pi microcontroller mcu "
+    "watch smartwatch laptop "
+    "pc computer robot drone board chip browser tablet homework project thesis course class lecture "
+    "school demo app test fit fits runs "
+    "friend boss students me us under below parameter parameters budget negative binary"
+)
+_TELLS = (
+    r"predict(?:s|ing)?|detect(?:s|ing)?|identif(?:y|ies|ying)|tells?\s+apart|distinguish(?:es|ing)?(?:\s+between)?"
 )
 _STOP = (
-    r"(?=\s+(?:under|below|with|without|at|that|which|using|between|less|fewer|more|no|not|in|of|by|from|to|and\s+(?:at|under|"
-    r"below|with))\b|\s*[^a-z0-9_\s-]|\s+-|\s*$)"
+    r"(?=\s+(?:under|below|with|without|at|that|which|using|between|less|fewer|more|no|not|in|of|by|from"
+    r"|to|and\s+(?:at|under|"
+    r"below|with))\b|\s*[^\w\s-]|\s+-|\s*$)"
 )
 
 
@@ -68,8 +77,8 @@ def read_request(text: str, notes: list[str]) -> Request:
 
     Raises:
         NoDataset: it is one but for the data set.
-        RequestError: an unknown data set or several; contradictory, negative or impossible limits; a limit on anything that
-            is not looked at.
+        RequestError: an unknown data set or several; contradictory, negative or impossible limits; a limit on
+            anything that is not looked at.
     """
     low = " ".join(text.split())
     dataset, rest = _dataset(low, notes)
@@ -120,13 +129,17 @@ def _unknown_name(low: str) -> str | None:
     """What a request that names no known data set seems to be about."""
     no_names = _NO_NAMES.split()
     kind = r"(?:image\s+)?(?:classifiers?|classification|networks?|nets?|models?)\b"
+    name = r"[^\W\d_][\w-]*"
     for pattern in (
-        rf"\b(?:on|for|classif(?:y|ies|ying)|recogni[sz](?:e|es|ing))\s+([a-z][a-z0-9_\s-]*?){_STOP}",
-        rf"\b(?:an?|the)\s+([a-z0-9_-]+(?:\s+[a-z0-9_-]+){{0,2}})\s+{kind}",
+        rf"\b(?:on|for|classif(?:y|ies|ying)|recogni[sz](?:e|es|ing)|{_TELLS})\s+({name}(?:[\s-]+{name})*?){_STOP}",
+        rf"\b(?:an?|the)\s+([\w-]+(?:\s+[\w-]+){{0,2}})\s+{kind}",
+        rf"\b(?:classifiers?|classification|recognition)\s+of\s+({name}(?:\s+and\s+{name})?)",
+        # Words that no table knows, right before what they name.
+        rf"([\u3040-\u9fff]+(?:\s+and\s+[\u3040-\u9fff]+)?)\s+(?:{kind}|recognize|image)",
     ):
         for hit in re.finditer(pattern, low):
             words = hit.group(1).split()
-            while words and words[0] in no_names:
+            while words and (words[0] in no_names or words[0][0].isdigit()):
                 words.pop(0)
             while words and words[-1] in no_names:
                 words.pop()

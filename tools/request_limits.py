@@ -14,12 +14,14 @@ from decimal import Decimal
 from ..memory.types import RequestLimits, Task
 from .quantities import UnclearNumber, plain_numbers, value_of
 from .request_words import (
+    BESIDE,
     BYTES,
     CLASSES,
     COUNTS,
     FILLER,
     FLOPS,
     KNOWN_NETWORK,
+    MARK,
     NO_NUMBER,
     NO_PARAMS,
     NOUN,
@@ -35,6 +37,8 @@ from .request_words import (
     TAIL_CHARS,
     THEN_NOTHING,
     THEN_NOUN,
+    TIME,
+    UNREAD,
     VAGUE,
     Relation,
 )
@@ -98,6 +102,9 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
         RequestError: a limit on something else, or one that is unclear, contradictory or not positive.
     """
     text = _plain(text, task)
+    for beside in BESIDE.finditer(text):
+        notes.append(f"'{beside.group().strip()}' was passed over: it says nothing of the network")
+    text = BESIDE.sub(" ", text)
     _refuse_by_words(text)
     found, begin = _Found(), 0
     try:
@@ -105,12 +112,17 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
             begin = _read_range(text, begin, hit, found) or _read_one(text, begin, hit, found, task)
     except UnclearNumber as error:
         raise RequestError(str(error)) from error
+    if not (found.least or found.most) and (unread := UNREAD.search(text.replace(MARK, ""))):
+        said = unread.group().strip()
+        if not re.search(r"\b(?:no|without|any|few|fewest|least)\b", said):
+            notes.append(f"no limit on parameters was read from '{said[:80]}'")
     return _together(found, notes)
 
 
 def _plain(text: str, task: Task | None) -> str:
     """One spelling for numbers, and without those that only say again what the images are."""
     text = plain_numbers(text)
+    text = re.sub(r"\bin\s*[\[(]\s*([\w.]+)\s*[,;]\s*([\w.]+)\s*[\])]", r"between \1 and \2", text)
     # A sign that stands off, as in "under - 5k"; elsewhere a dash between blanks is punctuation.
     text = re.sub(r"((?:under|below|most|least|than|of|over|above|[<>≤≥=])\s*)-\s+(?=\d)", r"\1-", text)
     # Numbers written onto a word that limits, as in "under200k" and "max_200k"; "conv2d" stays a name.
@@ -130,6 +142,8 @@ def _plain(text: str, task: Task | None) -> str:
 
 def _refuse_by_words(text: str) -> None:
     """What is wrong whatever the numbers are."""
+    if hit := TIME.search(text):
+        raise RequestError(f"'{hit.group()}' is a time or a rate; {_ONLY}, {_EXAMPLE}")
     if hit := NO_PARAMS.search(text):
         raise RequestError(f"a parameter limit must be positive, the request says '{hit.group()}'")
     if hit := VAGUE.search(text) or NO_NUMBER.search(text):

@@ -14,7 +14,8 @@ _BYTE = r"(?:(?P<prefix>kilo|mega|giga|[kmg])[\s-]?(?P<binary>i|bi)?)?(?P<byte>b
 _SIZE = re.compile(
     rf"(?:(?P<lead>between|from)\s+)?(?:(?P<low>{NUMBER})(?:[\s-]*(?P<lowsize>[kmg]i?b(?:ytes?)?))?\s*(?P<sep>and|to|-|\.\.+)\s*)?"
     rf"(?P<num>{NUMBER})[\s-]*(?:(?P<unit>thousand|million|billion)[\s-]+)?(?!b(?![a-z]))(?:{_BYTE})"
-    r"(?P<of>\s+(?:of\s+|in\s+|for\s+)?(?:the\s+|its\s+|all\s+)?(?:weights?|param(?:eter)?s?|flash|disk|storage|rom|memory|space|eeprom|"
+    r"(?P<of>\s+(?:of\s+|in\s+|for\s+)?(?:the\s+|its\s+|all\s+)?(?:weights?|param(?:eter)?s?|flash|disk"
+    r"|storage|rom|memory|space|eeprom|"
     r"(?:as\s+)?(?:a\s+|one\s+)?file)(?![a-z]))?"
 )
 _WIDTHS = (
@@ -26,10 +27,12 @@ _WIDTHS = (
 )
 _WIDTH_TAIL = r"(?:[\s-]+(?:quanti[sz]\w+|precision|weights?|floats?|integers?|format|numbers?|values?))?"
 _MEMORY = re.compile(
-    r"\b(?:v?ram|sram|dram|(?:gpu|video|main|working|peak|activation|runtime|inference|training)[\s-]+memory|activations?)\b"
+    r"\b(?:v?ram|sram|dram|(?:gpu|video|main|working|peak|activation|runtime|inference"
+    r"|training)[\s-]+memory|activations?)\b"
 )
 _FLOP = (
-    r"(?P<scale>[kmgt]|kilo|mega|giga|tera)?[\s-]?(?P<op>flops?|macs?|madds?|mult(?:iply)?[\s-]?adds?|multiply[\s-]accumulates?"
+    r"(?P<scale>[kmgt]|kilo|mega|giga|tera)?[\s-]?(?P<op>flops?|macs?|madds?|mult(?:iply)?[\s-]?adds?"
+    r"|multiply[\s-]accumulates?"
     r"|floating[\s-]point\s+operations)(?![a-z])"
 )
 _RATE = re.compile(r"\bflops?\s*/\s*s\b|\b[kmgt]?flops?\s+(?:per|a)\s+second")
@@ -93,10 +96,9 @@ def _bytes(low: str, notes: list[str]) -> str:
         return f" {text} "
 
     low = _SIZE.sub(counted, low)
-    low = re.sub(
+    return re.sub(
         r"\b(?:memory|file|disk|storage|flash|size|model|network)\s+(?:budget|limit|cap|size)\b", "budget", low
     )
-    return low
 
 
 def _width(low: str) -> tuple[Decimal, str | None, str]:
@@ -126,6 +128,8 @@ def _flops(low: str, notes: list[str]) -> str:
         notes.append(f"'{hit.group().strip()}' was read as {int(count) * 2:,} FLOPs: a multiply-add is two operations")
         return int(count) * 2
 
+    if _FLOPS_AFTER.search(low) or _FLOPS_BEFORE.search(low):
+        low = re.sub(r"\b(?:compute|computation(?:al)?|operations?)\s+(?=budget|limit|cap)", "", low)
     low = _FLOPS_AFTER.sub(lambda hit: f"{value(hit)} flops", low)
     return _FLOPS_BEFORE.sub(
         lambda hit: f"{hit['said'].strip(' :=') or 'at most'} {value(hit)} flops" if hit["num"] else hit.group(), low

@@ -7,20 +7,27 @@ import re
 from .request_limits import RequestError
 
 _TASKS = re.compile(
-    r"\b(?:(?:semantic\s+|instance\s+|image\s+|panoptic\s+)?segment(?:ation|ing|s)?|object\s+detect(?:ion|ing|or)s?|bounding\s+box(?:es)?"
+    r"\b(?:(?:semantic\s+|instance\s+|image\s+|panoptic\s+)?segment(?:ation|ing|s)?|object\s+detect(?:ion"
+    r"|ing|or)s?|bounding\s+box(?:es)?"
     r"|detects?\s+objects|pose\s+estimation|super[\s-]?resolution|denois(?:ing|er|es?)|inpainting|coloriz\w+"
-    r"|(?:variational\s+)?auto[\s-]?encoders?|vaes?|gans?|generative\s+(?:adversarial\s+)?(?:network|net|model)s?|diffusion(?:\s+model)?s?"
-    r"|(?:image\s+)?caption(?:s|ing|er)?|language\s+models?|(?:text|image|speech)\s+generation|generates?\s+(?:new\s+)?(?:images|pictures|text)"
-    r"|machine\s+translation|translator|speech\s+recognition|sentiment|chat\s?bots?|regression|regressor|forecast\w*|time[\s-]series"
+    r"|(?:variational\s+)?auto[\s-]?encoders?|vaes?|gans?|generative\s+(?:adversarial\s+)?(?:network|net"
+    r"|model)s?|diffusion(?:\s+model)?s?"
+    r"|(?:image\s+)?caption(?:s|ing|er)?|language\s+models?|(?:text|image|speech)\s+generation"
+    r"|generates?\s+(?:new\s+)?(?:images|pictures|text)"
+    r"|machine\s+translation|translator|speech\s+recognition|sentiment|chat\s?bots?|regression|regressor"
+    r"|forecast\w*|time[\s-]series"
     r"|reinforcement\s+learning|recommender|anomaly\s+detection|clustering|text\s+classif\w+|audio)\b"
 )
 _NOT = re.compile(r"\b(?:no|not|without|never|instead\s+of|rather\s+than)\s+(?:an?\s+|any\s+)?$")
 # Parts of networks that are read by models which read text, and looked at by nobody.
 _PARTS = re.compile(
-    r"\b(?:(?:with|without|no|using|use|only|has|have|and|plus)\s+)?(?:(?:a|an|the|some|any|global|max|average|avg|batch|layer|group|big|large|small|heavy|strided?|dilated|grouped)\s+)*"
-    r"(?:batch[\s-]?norm(?:ali[sz]ation)?|layer[\s-]?norm|group[\s-]?norm|drop[\s-]?out|pooling|stride[sd]?|padding|dilat\w+|bias(?:es)?|"
-    r"gelu|relu|silu|swish|sigmoid|tanh|leaky[\s-]?relu|softmax|bottlenecks?|weight\s+decay|data\s+augmentation|augmentation|"
-    r"recurrent|lstm|gru|rnn|capsules?|kernels?)\b"
+    r"\b(?:(?:with|without|no|using|use|only|has|have|and|plus)\s+)?(?:(?:a|an|the|some|any|global|max"
+    r"|average|avg|batch|layer|group|big|large|small|heavy|strided?|dilated|grouped)\s+)*"
+    r"(?:batch[\s-]?norm(?:ali[sz]ation)?|layer[\s-]?norm|group[\s-]?norm|drop[\s-]?out|pooling"
+    r"|stride[sd]?|padding|dilat\w+|bias(?:es)?|"
+    r"gelu|relu|silu|swish|sigmoid|tanh|leaky[\s-]?relu|softmax|bottlenecks?|weight\s+decay"
+    r"|data\s+augmentation|augmentation|"
+    r"recurrent|lstm|gru|rnn|capsules?|kernels?|convolutions|spiking|graph\s+neural|u-?net|kan|hopfield|boltzmann)\b"
 )
 
 

@@ -13,7 +13,9 @@ MOST_EPOCHS = 10_000
 
 _SMALL = {
     word: value
-    for value, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
+    for value, word in enumerate(
+        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    )
 } | {
     "fifteen": 15,
     "twenty": 20,
@@ -25,7 +27,10 @@ _SMALL = {
     "an": 1,
     "couple of": 2,
 }
-_COUNT = r"(?<![\w.,-])(?P<n>\d{1,6}|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|fifty)"
+_COUNT = (
+    r"(?<![\w.,-])(?P<n>\d{1,12}|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"|fifteen|twenty|thirty|fifty)"
+)
 _EPOCHS = (
     re.compile(
         rf"(?:\b(?:and|,)\s+)?(?:\b(?:train(?:ed|ing)?|fit)\s+(?:(?:it|them|that|the\s+\w+)\s+)?)?"
@@ -46,36 +51,49 @@ _PLURAL = (
 _CANDIDATES = (
     re.compile(rf"\bbest\s+of\s+{_COUNT}\b(?!\s*[%kmb]\b)(?:\s+{_PLURAL})?"),
     re.compile(
-        rf"{_COUNT}\s+(?:(?!layer|block|class|param|weight|epoch|channel|conv\b|hidden|bit|byte|flop|ms\b|fps|second|percent|thousand"
-        rf"|million|billion|k\b|m\b|[kmg]i?b\b|(?:or|and|to|in|on|at|for|with|of|x|max|min|limit|trainable)\b)[a-z][a-z0-9-]*\s+){{0,4}}?{_PLURAL}\b"
+        rf"{_COUNT}\s+(?:(?!layer|block|class|param|weight|epoch|channel|conv\b|hidden|bit|byte|flop|ms\b|fps"
+        rf"|second|percent|thousand"
+        rf"|million|billion|k\b|m\b|[kmg]i?b\b|(?:or|and|to|in|on|at|for|with|of|x|max|min|limit"
+        rf"|trainable)\b)[a-z][a-z0-9-]*\s+){{0,4}}?{_PLURAL}\b"
     ),
     re.compile(r"\bcandidates?\s*(?:=|:)\s*(?P<n>\d{1,6})(?![\w.])"),
     re.compile(r"\ba\s+couple\s+of\s+(?:\w+\s+){0,2}?" + _PLURAL + r"\b(?P<n>)"),
     re.compile(r"\b(?P<n>1|one|a\s+single|single)\s+(?:candidate|variant|version|design)\b"),
 )
 _SEED = re.compile(
-    r"(?:\b(?:with|using|use|and)\s+)?(?:\b(?:a|the)\s+)?(?:\brandom\s+)?\bseed(?:ed)?\s*(?:=|:|\b(?:of|is|to|with|number)\b)?\s*"
+    r"(?:\b(?:with|using|use|and)\s+)?(?:\b(?:a|the)\s+)?(?:\brandom\s+)?\bseed(?:ed)?\s*(?:=|:|\b(?:of|is"
+    r"|to|with|number)\b)?\s*"
     r"(?P<n>-?\d{1,12})(?![\w.]|,\d)"
 )
 _NO_TRAIN = re.compile(
     r"\b(?:without|no|skip(?:ping)?|before)\s+(?:any\s+|the\s+)?train(?:ing)?(?:\s+it)?\b(?!\s+(?:data|set))"
-    r"|\b(?:do\s+not|don't|dont|never|not|needn't|need\s+not)\s+(?:to\s+|be\s+|have\s+to\s+be\s+)?train(?:ed)?(?:\s+(?:it|them))?\b|\buntrained\b"
+    r"|\b(?:do\s+not|don't|dont|never|not|needn't|need\s+not)\s+(?:to\s+|be\s+"
+    r"|have\s+to\s+be\s+)?train(?:ed)?(?:\s+(?:it|them))?\b|\buntrained\b"
+    r"|\btraining\s*[:=]\s*(?:none|no|off|false)\b"
 )
-_PRO = r"(?:it|them|that|these|those|this|all|the\s+(?:best|network|net|model|classifier|result|winner|candidates?|variants?|\w+\s+one)s?)"
+_PRO = (
+    r"(?:it|them|that|these|those|this|all|the\s+(?:best|network|net|model|classifier|result|winner"
+    r"|candidates?|variants?|\w+\s+one)s?)"
+)
 _TRAIN = re.compile(
     rf"\b(?:re)?train\s+{_PRO}(?:\s+(?:afterwards|too|as\s+well|then|please|briefly|quickly))?(?![\w-])"
-    r"|\b(?:and|then|also|please|to|,)\s+train(?=\s*(?:[.,;!?)]|$|and\b|for\b|on\b|with\b|a\b|an\b|briefly|please|afterwards))"
-    r"|(?:^|[.;!?,]\s*)(?:please\s+)?train(?=\s*(?:[.,;!?)]|$|an?\b|and\b|me\b|for\b|my\b|\d|on\b|small\b|one\b|two\b|three\b))"
+    r"|\b(?:and|then|also|please|to|,)\s+train(?=\s*(?:[.,;!?)]|$|and\b|for\b|on\b|with\b|a\b|an\b|briefly"
+    r"|please|afterwards))"
+    r"|(?:^|[.;!?,]\s*)(?:please\s+)?train(?=\s+(?:mnist|cifar|svhn|fashion|digits|celeb|places|imagen)|\s*(?:[.,;!?)]|$|an?\b|and\b|me\b|for\b|my\b|\d|on\b|small\b"
+    r"|one\b|two\b|three\b))"
     r"|\b(?<!pre)(?<!pre-)trained\b(?!\s+(?:quickly|fast|in|within|with\s+less|easily))"
-    r"|\b(?:with|include|including|do|start|run)\s+(?:the\s+|a\s+|some\s+)?training\b(?!\s+(?:data|set|images|samples|time))"
+    r"|\b(?:with|include|including|do|start|run)\s+(?:the\s+|a\s+|some\s+)?training\b(?!\s+(?:data|set"
+    r"|images|samples|time))"
 )
 _TOLD = re.compile(
     r"\b(?:show|tell|give|report|print|plot|display|see|know|let|measure|evaluate|compare|want|get|include)"
     r"\b(?:\s+(?!and\b|then\b|under|below|at\b)[\w']+){0,6}?\s+"
-    r"(?:accuracy|accuracies|learning\s+curves?|training\s+curves?|loss\s+curves?|scores?|how\s+(?:well|good|accurate))(?!\w)"
+    r"(?:accuracy|accuracies|learning\s+curves?|training\s+curves?|loss\s+curves?|scores?|how\s+(?:well"
+    r"|good|accurate))(?!\w)"
     r"|\b(?:what|which)\s+(?:\w+\s+){0,2}?(?:accuracy|score)\b(?!\s+limit)"
     r"|\bhow\s+(?:well|good|accurate)(?:ly)?\b"
-    r"|\b(?:with|and)\s+(?:its|their|the)\s+(?:\w+\s+)?(?:accuracy|learning\s+curve|curve)\b(?!\s*(?:of|above|over|at|under|below|>|≥|=|\d))"
+    r"|\b(?:with|and)\s+(?:its|their|the)\s+(?:\w+\s+)?(?:accuracy|learning\s+curve|curve)\b(?!\s*(?:of"
+    r"|above|over|at|under|below|>|≥|=|\d))"
     r"|(?:^|[.,;!?]\s*)(?:the\s+)?(?:accuracy|learning\s+curve)\s+(?:please|too)\b"
     r"|\b(?:accuracy|learning\s+curve)\s+(?:show\s+me|tell\s+me|show)\b"
 )

@@ -50,7 +50,7 @@ TAIL_CHARS = 120
 SUFFIX = re.compile(
     rf"[\s,-]*(?:(?P<most>(?:or|and)\s+{_LESS}|max(?:imum)?|at\s+(?:most|max)|tops|budget|limit|cap)"
     rf"|(?P<least>(?:or|and)\s+(?:{_MORE}|up(?:wards?)?)|min(?:imum)?|at\s+(?:least|min)|\+))"
-    r"(?![a-z])(?!\W*(?:an?\s+)?\d)"
+    r"(?![a-z])(?!\s+than\b)(?!\W*(?:an?\s+)?\d)"
 )
 RANGE = re.compile(
     rf"(?P<lead>(?:between|from|range(?:\s+of)?)\s+)?(?:an?\s+)?{amount('a')}(?:[\s-]*{NOUN})?\s*"
@@ -64,7 +64,8 @@ COUNTABLE = (
 )
 # What may follow a number that has no noun: nothing that could be counted by it.
 THEN_NOTHING = re.compile(
-    rf"[\s-]*(?:$|[.,;:!?)\]]|{MARK}|(?:and|but|or|for|on|with|in|that|which|please|total|overall|using|to|at|max|min|"
+    rf"[\s-]*(?:$|[.,;:!?)\]]|[^\x00-\x7f]|(?:and|but|or|for|on|with|in|that|which|please|total|overall"
+    rf"|using|to|at|max|min|"
     rf"under|below|over|above|no|not)\b"
     rf"|(?:(?!{COUNTABLE})[a-z][a-z-]*\s+){{0,3}}"
     rf"(?:classifiers?|networks?|nets?|models?|cnns?|convnets?|architectures?|{MARK}))"
@@ -74,13 +75,28 @@ FLOPS = re.compile(r"[\s-]*flops?\b(?:\s+(?:budget|limit|cap))?")
 # How many parts a network has: said in words too, and with words between.
 COUNTS = re.compile(
     r"(?<![\w.,-])(?:\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten|single|a\s+few|several)[\s-]+"
-    r"(?:(?!param|weight|class)[a-z][a-z0-9-]*\s+){0,2}(?:layers?|layered|blocks?|stages?|heads?|filters?|kernels?|neurons?|hidden\s+units)\b"
-    r"|\b(?:depth|width|kernel\s+size|stride|batch\s+size|learning\s+rate|dropout(?:\s+rate)?|momentum|lr)\s*(?:=|:|of|is)?\s*[\d.]+"
+    r"(?:(?!param|weight|class)[a-z][a-z0-9-]*\s+){0,2}(?:layers?|layered|blocks?|stages?|heads?|filters?"
+    r"|kernels?|neurons?|hidden\s+units)\b"
+    r"|\b(?:depth|width|kernel\s+size|stride|batch\s+size|learning\s+rate|dropout(?:\s+rate)?|momentum"
+    r"|lr)\s*(?:=|:|of|is)?\s*[\d.]+"
+)
+# Numbers that people tell of themselves and their work.
+BESIDE = re.compile(
+    r"(?<![\w.,-])\d{1,3}[\s-]*(?:years?|yrs?)(?:[\s-]*old)?\b"
+    r"|(?<![\w.,-])\d{1,3}\s+(?:gpus?|cpus?|cores|students|people|kids|children|colleagues|friends)\b"
+    r"|\b(?:homework|exercise|assignment|chapter|lesson|lecture|task|question|part|figure|section|week|day"
+    r"|no\.)\s+#?\d{1,3}(?![\w.,])"
+    r"|(?<![\w.,-])(?:19|20)\d\d(?=\s+(?:competition|edition|course|class|challenge|workshop|season|version))"
+)
+# Parameters without any number: a limit that was not understood must not look fulfilled.
+UNREAD = re.compile(rf"(?:[^\s.;,]+\s+){{0,3}}{NOUN}(?:\s+[^\s.;,]+){{0,2}}")
+TIME = re.compile(
+    r"\b(?:for|in|within|under|below|than)\s+(?:an?|one|half\s+an?)\s+(?:second|minute|hour|day|week|millisecond)s?\b"
 )
 OTHERS: tuple[tuple[str, str], ...] = (
     (r"(?:(?P<prefix>kilo|mega|giga|[kmg])i?)?(?:bytes?|b)", "a size in bytes"),
     (
-        r"(?:ms|msecs?|µs|us|ns|s|secs?|mins?|h|hrs?|milli\w*|micro\w*|seconds?|minutes?|hours?|fps|hz)",
+        r"(?:ms|msecs?|µs|us|ns|s|secs?|mins?|h|hrs?|milli\w*|micro\w*|seconds?|minutes?|hours?|days?|weeks?|fps|hz)",
         "a time or a rate",
     ),
     (r"(?:[kmg]|million|billion)?[\s-]*(?:flop\w*|macs?|mult\w*|operations?|ops)", "a number of operations"),

@@ -13,7 +13,7 @@ from importlib.resources import files
 _DATASETS = "digits mnist fashion cifar svhn imagenette celeba places"
 _WORDS = (
     "parameters parameter params weights weight classifier classifiers classification classify classifies recognize "
-    "network networks model models convolutional convolution handwritten trainable "
+    "network networks model models convolutional convolution convolutions handwritten trainable "
     "under below within most least maximum minimum between exactly budget fewer smaller larger greater exceed without "
     "residual resnet depthwise separable mobilenet inception densenet squeeze excite channel attention transformer "
     "convnext mixer plain perceptron connected densely connections layers "
@@ -22,9 +22,11 @@ _WORDS = (
 )
 # Names of data sets that are not here and must not be read as one that is; words of requests that look misspelled.
 _NAMES = (
-    "kmnist emnist qmnist nmnist medmnist notmnist imagenet imagenets omniglot usps celebahq cinic kuzushiji bytes byte "
-    "parametric parametrise parameterize parametrized trained trains trainer modelled modeled resnext googlenet "
-    "shufflenet squeezenet efficientnet mnists cifars perceptrons depths fashioned"
+    "kmnist emnist qmnist nmnist medmnist notmnist imagenet imagenets omniglot usps celebahq cinic kuzushiji bytes "
+    "byte parametric parametrise parameterize parametrized trained trains trainer modelled modeled resnext googlenet "
+    "megabits kilobits gigabits gigabytes terabytes bits convnet convnets convs resnets densenets "
+    "transforms plains shufflenet squeezenet efficientnet "
+    "mnists cifars perceptrons depths fashioned"
 )
 _WORD = re.compile(r"(?<![^\W_])[a-z]{4,}(?![^\W_]*[^\x00-\x7f])")
 _LONG, _LONGER = 5, 8
@@ -50,6 +52,11 @@ def corrected(text: str, known: frozenset[str] = frozenset()) -> tuple[str, tupl
         return meant
 
     return _WORD.sub(mended, text), tuple(notes)
+
+
+def vocabulary() -> frozenset[str]:
+    """The English words that requests are made of."""
+    return frozenset(_WORDS.split())
 
 
 @cache

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ..memory.types import Request, RequestLimits
-from .characters import readable, visible
+from .characters import folded, readable, visible
 from .generators.headers import ANY
 from .quantities import UnclearNumber, plain_numbers
 from .request_asides import reaches, shown, without_orders, without_pieces, without_places
@@ -31,8 +31,29 @@ __all__ = ["MAX_CHARS", "Understood", "Wishes", "understand", "wished_style"]
 MAX_CHARS = 10_000
 """A request is some sentences; more is a file that was given by mistake."""
 _HELP = "netwright designs image classifiers; say e.g. 'a CIFAR-10 classifier under 200k parameters'"
-_ABBREVIATIONS = r"(?<!max)(?<!min)(?<!ca)(?<!approx)(?<!mio)(?<!mrd)(?<!mln)(?<!tys)(?<!тыс)(?<!млн)(?<!e\.g)(?<!i\.e)(?<!vs)(?<!no)(?<!máx)(?<!tsd)"
-_SENTENCE = re.compile(rf"(?<=[!?;。！？；\n])\s*|{_ABBREVIATIONS}\.\s+|\n+", re.I)
+_NO_END = "".join(
+    rf"(?<!\b{word})"
+    for word in (
+        "max",
+        "min",
+        "ca",
+        "approx",
+        "mio",
+        "mrd",
+        "mln",
+        "tys",
+        "тыс",
+        "млн",
+        "tsd",
+        r"e\.g",
+        r"i\.e",
+        "vs",
+        "no",
+        "máx",
+    )
+)
+"""Words behind which a dot ends no sentence."""
+_SENTENCE = re.compile(rf"(?<=[!?;。！？；\n])\s*|{_NO_END}\.\s+|\n+", re.I)
 
 
 @dataclass
@@ -96,6 +117,7 @@ def _understand(text: str, reading: _Reading) -> Understood:
     if len(clean) > MAX_CHARS:
         raise RequestError(f"the request has {len(clean):,} characters; say it in at most {MAX_CHARS:,}")
     reading.note(notes)
+    clean = re.sub(r" {2,}", " ", re.sub(r"\s*\n\s*", "\n", clean.strip()))
     rest, pieces = without_pieces(clean)
     reading.language = language_of(rest)
     low, orders = without_orders(_in_english(rest, reading))
@@ -117,7 +139,7 @@ def _understand(text: str, reading: _Reading) -> Understood:
         request = read_request(low, reading.notes)
     except NoDataset as error:
         reading.limits = error.limits
-        if (pieces or orders) and not _speaks_of_networks(low):
+        if cut and not _speaks_of_networks(low):
             raise RequestError(
                 f"there is no request for a network in it ('{cut[0]}' was passed over); {_HELP}"
             ) from error
@@ -134,20 +156,13 @@ def _in_english(text: str, reading: _Reading) -> str:
     for sentence in _SENTENCE.split(text):
         if not sentence.strip():
             continue
-        code = language_of(sentence)
-        if code == "en" and reading.language != "en" and not _is_english(sentence):
-            code = reading.language
-        english = sentence.lower() if code == "en" else tongues()[code].english(sentence)
+        code = language_of(sentence, reading.language)
+        english = folded(sentence) if code == "en" else tongues()[code].english(sentence)
+        english = re.sub(r"\bw/o\b", "without", re.sub(r"\bw/(?=\s|\d)", "with ", english))
         english, notes = corrected(english, tongues()[code].signs if code != "en" else frozenset())
         reading.note(notes)
         sentences.append(" ".join(english.split()).strip())
     return " . ".join(sentences)
-
-
-def _is_english(sentence: str) -> bool:
-    """Whether a sentence has words that only English has, and is not only names and numbers."""
-    words = set(re.findall(r"[a-z]+", sentence.lower()))
-    return len(words & tongues()["en"].signs) > 1
 
 
 def _read_beside(low: str, reading: _Reading) -> str:

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from ...memory.records import Records
 from ...memory.rows import Campaign
 from .console import JsonFlag, fail, guarded, out, print_json
 from .driving import drive, fetch, resumed_settings, summary
+from .nights import print_sizes, print_states, state_of
 from .papers import report_many
 from .planning import print_plan
 
@@ -41,12 +41,19 @@ ThresholdOption = Annotated[
     float | None,
     typer.Option("--threshold", min=0, max=1, help="Metric from which a network counts; default: the campaigns' own."),
 ]
+OvernightFlag = Annotated[
+    bool,
+    typer.Option(
+        "--overnight",
+        help="Supervised, quiet, ten hours where no budget.wall_s is set: trouble that passes is waited for.",
+    ),
+]
 DownloadFlag = Annotated[bool, typer.Option("--download", help="Allow fetching the data set.")]
 
 
 @app.command(
     epilog="Examples:  netwright campaign run  |  netwright campaign run --set budget.cycles=3 --set campaign.seed=1"
-    "  |  netwright campaign run -c my.yaml --id night-1"
+    "  |  netwright campaign run -c my.yaml --id night-1 --overnight"
 )
 @guarded
 def run(
@@ -60,12 +67,14 @@ def run(
         typer.Option("--resume", help="Go on with the campaign of this --id if it exists; only its budget can change."),
     ] = False,
     download: DownloadFlag = False,
+    overnight: OvernightFlag = False,
     quiet: QuietFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Run a new campaign to its end and print its table and the report's path."""
     from ...graphs.asked import register_campaign
     from ...graphs.config import load_config
+    from ...graphs.overnight import for_the_night
 
     _check_id(identifier, resume, as_json)
     with Records() as records:
@@ -74,12 +83,14 @@ def run(
         if stored is not None and not resume:
             fail(f"campaign {stored.id} exists", as_json=as_json, go_on=f"netwright campaign resume {stored.id}")
         settings = resumed_settings(stored, config, overrides) if stored else load_config(config, overrides or ())
+        if overnight:
+            settings = for_the_night(settings, spent_s=stored.wall_s if stored else 0.0, resumed=stored is not None)
         name = identifier or f"{settings.campaign.dataset}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         if download:
             fetch(settings.campaign.dataset)
         if stored is None:
             register_campaign(settings, name, records)
-        drive(name, records, settings, quiet=quiet, as_json=as_json)
+        drive(name, records, settings, quiet=quiet or overnight, as_json=as_json)
 
 
 @app.command(
@@ -103,6 +114,7 @@ def resume(
     identifier: RunArgument = None,
     overrides: BudgetOption = None,
     download: DownloadFlag = False,
+    overnight: OvernightFlag = False,
     quiet: QuietFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -110,38 +122,89 @@ def resume(
     with Records() as records:
         stored = _find(records, identifier, as_json)
         settings = resumed_settings(stored, overrides=overrides)
+        if overnight:
+            from ...graphs.overnight import for_the_night
+
+            settings = for_the_night(settings, spent_s=stored.wall_s, resumed=True, another=True)
         if download:
             fetch(settings.campaign.dataset)
-        drive(stored.id, records, settings, quiet=quiet, as_json=as_json)
+        drive(stored.id, records, settings, quiet=quiet or overnight, as_json=as_json)
 
 
-@app.command(epilog="Examples:  netwright campaign status  |  netwright campaign status night-1 --json")
+@app.command(
+    epilog="Examples:  netwright campaign stop  |  netwright campaign stop night-1 --reason 'needs the machine'"
+)
 @guarded
-def status(identifier: RunArgument = None, as_json: JsonFlag = False) -> None:
-    """List the campaigns, or show the cycles of one."""
+def stop(
+    identifier: RunArgument = None,
+    reason: Annotated[str, typer.Option("--reason", help="What its status shall say.")] = "stopped",
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask a campaign that another process runs to stop at its next safe point."""
+    _ask_to_stop(identifier, reason, as_json)
+
+
+@app.command(epilog="Examples:  netwright campaign pause  |  netwright campaign pause night-1")
+@guarded
+def pause(identifier: RunArgument = None, as_json: JsonFlag = False) -> None:
+    """Stop a campaign with the intention to go on: its status says paused."""
+    _ask_to_stop(identifier, "paused", as_json)
+
+
+def _ask_to_stop(identifier: str | None, reason: str, as_json: bool) -> None:
+    from ..campaign_process import stop_campaign
+
+    with Records() as records:
+        stored = _find(records, identifier, as_json)
+    was_there = stop_campaign(stored.id, reason)
+    following = f"netwright campaign resume {stored.id}"
+    if as_json:
+        print_json({"id": stored.id, "asked": was_there, "next": following})
+        return
+    told = "stops at its next safe point" if was_there else "is run by no process"
+    out.print(f"{escape(stored.id)} {told}; go on with: [bold]{escape(following)}[/]", soft_wrap=True)
+
+
+@app.command(
+    epilog="Examples:  netwright campaign status  |  netwright campaign status night-1 --json"
+    "  |  netwright campaign status night-1 --sizes"
+)
+@guarded
+def status(
+    identifier: RunArgument = None,
+    sizes: Annotated[bool, typer.Option("--sizes", help="Show what each campaign takes on disk.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the campaigns and whether they are alive, or show the cycles of one."""
     from ...tools.report import campaign_report, report_table
 
     with Records() as records:
+        if sizes:
+            chosen = [_find(records, identifier, as_json)] if identifier else _campaigns(records)
+            print_sizes(chosen, records, as_json)
+            return
         if identifier is not None:
-            report = campaign_report(records, _find(records, identifier, as_json).id)
-            print_json(report.model_dump(mode="json")) if as_json else out.print(report_table(report))
+            stored = _find(records, identifier, as_json)
+            report = campaign_report(records, stored.id)
+            if as_json:
+                print_json(report.model_dump(mode="json") | {"process": state_of(stored, records)})
+                return
+            out.print(report_table(report))
+            print_states([stored], records)
             return
         campaigns = _campaigns(records)
         if as_json:
-            print_json([summary(c, records) for c in campaigns])
+            print_json([summary(c, records) | {"process": state_of(c, records)} for c in campaigns])
             return
-        table = Table("campaign", "state", "cycles", "candidates", "tokens", "running time", "why it ended")
-        table.columns[-1].overflow = "fold"
-        for stored in campaigns:
-            row = summary(stored, records)
-            keys = ("id", "state", "cycles", "candidates", "tokens")
-            table.add_row(*(str(row[k]) for k in keys), f"{stored.wall_s:.0f} s", escape(stored.stop_reason or ""))
-        out.print(table if campaigns else "no campaign yet: netwright campaign run")
+        if campaigns:
+            print_states(campaigns, records)
+        else:
+            out.print("no campaign yet: netwright campaign run")
 
 
 @app.command(
     epilog="Examples:  netwright campaign report  |  netwright campaign report night-1 --to ./night-1"
-    "  |  netwright campaign report night-1 --paper"
+    "  |  netwright campaign report night-1 --paper  |  netwright campaign report night-1 --morning"
 )
 @guarded
 def report(
@@ -150,6 +213,9 @@ def report(
     ] = None,
     paper: Annotated[
         bool, typer.Option("--paper", help="Tables 2 to 7 and figures 2 and 3 of From Memorization to Creativity.")
+    ] = False,
+    morning: Annotated[
+        bool, typer.Option("--morning", help="Print what was found, what failed and why, and what to try next.")
     ] = False,
     threshold: ThresholdOption = None,
     to: Annotated[Path | None, typer.Option("--to", help="Folder for the files.")] = None,
@@ -171,11 +237,17 @@ def report(
         stored = found[0]
         written = report_campaign(stored.id, records, to)
         if as_json:
-            print_json({"id": stored.id, "json": written.report_json, "html": written.report_html})
+            files = {"html": written.report_html, "morning": written.morning_html, "markdown": written.morning_md}
+            print_json({"id": stored.id, "json": written.report_json, **files})
+            return
+        if morning:
+            from rich.markdown import Markdown
+
+            out.print(Markdown(written.morning_md.read_text(encoding="utf-8")))
+            out.print(f"morning report: {escape(str(written.morning_html))}", soft_wrap=True)
             return
         out.print(report_table(campaign_report(records, stored.id)))
-        files = f"report: {written.report_html}\n  data: {written.report_json}"
-        out.print(escape(files), soft_wrap=True)
+        out.print(escape(f"report: {written.report_html}\n  data: {written.report_json}"), soft_wrap=True)
 
 
 @app.command(

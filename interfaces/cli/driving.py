@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from ...memory.home import home_folder
 from ...memory.records import Records
 from ...memory.rows import Campaign
 from .console import going_on, graceful_stop, out, print_json
@@ -18,28 +19,29 @@ if TYPE_CHECKING:
     from ...graphs.runner import CampaignResult
 
 # A word of the reason that a spent budget leaves, by field of the budget.
-_SPENT = {"cycles": "cycle", "candidates": "candidate", "wall_s": "wall", "tokens": "token"}
+_SPENT = {"cycles": "cycle", "candidates": "candidate", "wall_s": "wall", "tokens": "token", "disk_mb": "disk"}
 
 
 def resumed_settings(stored: Campaign, path: Path | None = None, overrides: list[str] | None = None) -> Config:
-    """The settings that a campaign began with, under another budget if one is named.
+    """The settings that a campaign began with, under another budget or supervision if one is named.
 
     Args:
         path: YAML file, and ``overrides`` of single fields: both may repeat what is stored.
 
     Raises:
-        ConfigError: something else than the budget would change, or the settings are invalid.
+        ConfigError: something that makes results would change, or the settings are invalid.
     """
     from ...graphs.config import ConfigError, load_config
+    from ...memory.campaign_records import OPERATION
 
     before = load_config(base=stored.config)
     after = load_config(path, overrides or (), base=stored.config)
     changed = sorted(_differences(before.model_dump(mode="json"), after.model_dump(mode="json")))
-    fixed = [name for name in changed if not name.startswith("budget.")]
+    fixed = [name for name in changed if name.partition(".")[0] not in OPERATION]
     if fixed:
         raise ConfigError(
-            f"only the budget of campaign {stored.id} can change, not {', '.join(fixed)}: its other settings make its "
-            "results; for others start a new campaign under another --id"
+            f"only {', '.join(OPERATION)} of campaign {stored.id} can change, not {', '.join(fixed)}: its other "
+            "settings make its results; for others start a new campaign under another --id"
         )
     return after
 
@@ -86,12 +88,14 @@ def _print_end(result: CampaignResult, records: Records, settings: Config, as_js
     figures = summary(campaign, records)
     following = next_command(campaign, figures, settings.budget)
     if as_json:
-        files = {"json": result.report_json, "html": result.report_html}
+        files = {"json": result.report_json, "html": result.report_html, "morning": result.morning_html}
         print_json({**figures, "report": files, "next": following})
         return
     out.print(report_table(campaign_report(records, campaign.id)))
     out.print(f"{campaign.state}: {escape(campaign.stop_reason or '')}", soft_wrap=True)
     out.print(f"report: {escape(str(result.report_html))}\n  data: {escape(str(result.report_json))}", soft_wrap=True)
+    if settings.supervision.enabled:
+        out.print(f"morning report: {escape(str(result.morning_html))}", soft_wrap=True)
     if following:
         label = "go on with" if campaign.state == "stopped" else "more"
         out.print(f"{label}: [bold]{escape(following)}[/]", soft_wrap=True)
@@ -116,6 +120,8 @@ def next_command(campaign: Campaign, figures: dict[str, Any], budget: Budget) ->
 
 def summary(stored: Campaign, records: Records) -> dict[str, Any]:
     """A campaign's state and what it spent, as plain data."""
+    from ...graphs.sizes import campaign_sizes
+
     closed = [c for c in records.cycles(stored.id) if c.ended is not None]
     return {
         "id": stored.id,
@@ -125,4 +131,5 @@ def summary(stored: Campaign, records: Records) -> dict[str, Any]:
         "candidates": stored.candidates,
         "tokens": stored.tokens,
         "wall_s": round(stored.wall_s, 1),
+        "disk_mb": round(campaign_sizes(records, home_folder("campaigns", stored.id)).used, 1),
     }

@@ -18,14 +18,19 @@ from . import (
     doctor,
     evaluate,
     known,
+    mcp,
     model,
     predicting,
     publishing,
     reinforcing,
+    serve,
     serving,
     talk,
+    tools,
+    watch,
     web,
 )
+from .console import fail
 
 app = typer.Typer(
     name="netwright",
@@ -35,6 +40,14 @@ app = typer.Typer(
     help="Language-model agents design neural networks, judge them by running them, and learn from what worked.",
 )
 app.add_typer(blocks.app, name="blocks")
+campaign.app.command("watch", epilog="Examples:  netwright campaign watch  |  netwright campaign watch night-1 --json")(
+    watch.watch
+)
+campaign.app.command(
+    "costs",
+    epilog="Examples:  netwright campaign costs  |  netwright campaign costs night-1 --json"
+    "  |  netwright campaign costs --set 'accounting.prices={nano: {prompt: 0.1, completion: 0.4}}'",
+)(watch.costs)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(corpus.app, name="import")
 model.app.command("grpo", epilog="Example:  netwright model grpo --out ./reinforced --set grpo.train_limit=320")(
@@ -79,10 +92,17 @@ app.command(
     "  |  netwright stats --nn-prefix alt- --json",
 )(publishing.stats)
 app.command(
+    "serve",
+    epilog="Examples:  netwright serve  |  netwright serve --port 9000 --token-file ./token --json"
+    "  |  netwright serve --host 0.0.0.0 --allow-remote --allowed-host netwright.example",
+)(serve.serve)
+app.command(
     "serve-model",
     epilog="Examples:  netwright serve-model --prepare  |  netwright serve-model --model nano --detach"
     "  |  netwright serve-model --status --json  |  netwright serve-model --stop",
 )(serving.serve_model)
+app.add_typer(tools.app, name="tools")
+app.command("mcp", epilog=mcp.EPILOG)(mcp.mcp)
 app.command(
     "web",
     epilog="Examples:  netwright web  |  netwright web --port 8000 --set chat.approve_training=true"
@@ -91,6 +111,16 @@ app.command(
 app.command("datasets", epilog="Examples:  netwright datasets  |  netwright datasets --json")(known.datasets)
 app.command("protocols", epilog="Examples:  netwright protocols  |  netwright protocols --json")(known.protocols)
 app.command("doctor", epilog="Examples:  netwright doctor  |  netwright doctor --json")(doctor.doctor)
+
+
+def start_log(target: str, level: str) -> None:
+    """Open the JSON log, or end the command and say why that cannot be."""
+    from ...tools.logs import open_log
+
+    try:
+        open_log(target, level)
+    except (ValueError, OSError) as error:
+        fail(f"--log-json {target}: {error}")
 
 
 def _version(asked: bool) -> None:
@@ -104,8 +134,17 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    log_json: Annotated[
+        str | None,
+        typer.Option("--log-json", metavar="FILE", help="Log as JSON lines to this file; - is standard error."),
+    ] = None,
+    log_level: Annotated[
+        str, typer.Option("--log-level", help="Of --log-json: debug, info, warning or error.")
+    ] = "info",
 ) -> None:
     """Global options."""
+    if log_json is not None:
+        start_log(log_json, log_level)
     # Third-party deprecations are for developers, who see them in the tests.
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)

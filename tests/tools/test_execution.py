@@ -155,6 +155,16 @@ def test_limits_of_the_request(validator: Validator) -> None:
     check(validator.validate(PLAIN, DIGITS, RequestLimits(min_params=params + 1)), "build", "UnderBudget", "at least")
 
 
+def test_operations_are_limited_as_they_are_counted(validator: Validator) -> None:
+    flops = validator.validate(PLAIN, DIGITS).flops
+    assert flops is not None
+    assert validator.validate(PLAIN, DIGITS, RequestLimits(max_flops=flops)).ok
+    over = validator.validate(PLAIN, DIGITS, RequestLimits(max_flops=flops - 1))
+    check(over, "forward", "OverBudget", f"{flops:,} FLOPs, at most {flops - 1:,} are allowed")
+    uncounted = Outcome(status="ok", result={**HONEST, "flops": None})
+    check(_verdict(uncounted, LIMITS, RequestLimits(max_flops=5)), "forward", "OverBudget", "could not be counted")
+
+
 def test_a_giant_network_is_refused_before_it_is_built(validator: Validator) -> None:
     giant = PLAIN.replace("nn.Linear(16 *", "nn.Linear(1600000000 *")
     verdict = validator.validate(giant, DIGITS, RequestLimits(max_params=10**6))

@@ -6,7 +6,7 @@ import hashlib
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,6 +67,8 @@ class GraphStore:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path or ":memory:", timeout=60, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode=WAL")
+        # A commit waits for no disk: what a power cut takes from the newest graphs is traced again.
+        self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute(_SCHEMA)
         self._connection.commit()
 
@@ -76,7 +78,7 @@ class GraphStore:
         return None if row is None else Graph.model_validate_json(row[0])
 
     def put(self, source: str, task: Task, graph: Graph) -> None:
-        """Remember a graph; it is on disk when this returns."""
+        """Remember a graph; the end of this process does not undo it."""
         content = graph.model_dump_json()
         self._connection.execute("INSERT OR REPLACE INTO graphs VALUES (?, ?)", (_key(source, task), content))
         self._connection.commit()
@@ -120,6 +122,16 @@ class Tracer:
                 found[at] = self._kept(sources[at], graph)
                 done()
         return [graph for graph in found if graph is not None]
+
+    def trace_ahead(self, sources: Iterable[str]) -> None:
+        """Have networks traced that will be asked for, while their iterable is still at work on the next ones."""
+        begun: dict[str, Future[Graph]] = {}
+        with ThreadPoolExecutor(max_workers=max(1, self._sandbox.workers)) as pool:
+            for source in sources:
+                if source not in begun and self._store.get(source, self._task) is None:
+                    begun[source] = pool.submit(self._run, source)
+            for source, made in begun.items():
+                self._kept(source, made.result())
 
     def _kept(self, source: str, graph: Graph) -> Graph:
         # A busy machine may have stopped it; what the network itself does is the same tomorrow.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from ...memory.types import Verdict
@@ -37,6 +38,7 @@ def structure_key(graph: Any, source: str) -> str | None:
     return None if setup is None else hashlib.sha256(f"{graph}\n{setup}".encode("utf-8", "replace")).hexdigest()[:32]
 
 
+@lru_cache(maxsize=4096)
 def training_text(source: str) -> str | None:
     """The code by which a network trains itself, in one normal form; ``None`` for text that Python cannot parse."""
     try:

@@ -7,7 +7,8 @@ from typing import Final
 
 from ... import __version__
 from ...memory.records import Records
-from ...memory.rows import Cycle, Generation
+from ...memory.rows import Campaign, Cycle, Generation
+from ..accounting import Costs, Price, costs_of
 from ..statistics import summarise, wilson_interval
 from .foreseen import foreseen
 from .history import History
@@ -51,6 +52,7 @@ def campaign_report(records: Records, campaign_id: str) -> CampaignReport:
         protocol_hash=campaign.protocol_hash,
         machine=campaign.machine,
         spent=Spent(wall_s=campaign.wall_s, tokens=campaign.tokens, candidates=campaign.candidates),
+        costs=campaign_costs(records, campaign),
         initial_corpus=campaign.initial_corpus,
         cycles=tuple(_cycles(history)),
         errors=Errors(raw=history.raw_errors(), final=history.final_errors()),
@@ -59,6 +61,13 @@ def campaign_report(records: Records, campaign_id: str) -> CampaignReport:
         rag=rag_report(history),
         candidates=tuple(_line(history, one) for one in history.generations),
     )
+
+
+def campaign_costs(records: Records, campaign: Campaign) -> Costs:
+    """Tokens of a campaign by agent and model, at the prices of its configuration."""
+    settings = campaign.config.get("accounting") or {}
+    prices = {name: Price.model_validate(price) for name, price in (settings.get("prices") or {}).items()}
+    return costs_of(records.accounts(campaign.id), prices, settings.get("currency", "USD"))
 
 
 def _cycles(history: History) -> Iterable[CycleReport]:

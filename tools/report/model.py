@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from ...memory.types import Frozen, Protocol, Task
+from ..accounting import Costs
 
 
 class Rate(Frozen):
@@ -263,7 +264,7 @@ class Spent(Frozen):
 
 
 class CampaignReport(Frozen):
-    """A campaign in full."""
+    """A campaign in full. ``costs`` is ``None`` in reports of before they were counted."""
 
     campaign: str
     version: str
@@ -278,6 +279,7 @@ class CampaignReport(Frozen):
     protocol_hash: str
     machine: dict[str, Any]
     spent: Spent
+    costs: Costs | None = None
     initial_corpus: int
     cycles: tuple[CycleReport, ...]
     errors: Errors

@@ -15,12 +15,13 @@ from typing import Any
 import yaml
 
 from ..characters import folded
+from ..spelling import vocabulary
 from .numerals import Numerals, ideographic
 
 _KANA, _HAN = re.compile(r"[\u3040-\u30ff]"), re.compile(r"[\u3400-\u9fff]")
-_LETTERS = re.compile(r"[^\W\d_]+")
-_MAX_REACH = 3
-"""Letters that ``*`` may stand for are not limited; blanks between two words of a phrase are."""
+# Several of a noun that has no plural ending, and a capital letter.
+_GERMAN = re.compile(r"\d\s*(?:k|Mio\.)?\s*Parametern?\b")
+_LETTERS = re.compile(r"(?<![^\W_])[^\W\d_]+(?![^\W_])")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Tongue:
         comma: whether it writes 1,5 for one and a half and 200.000 for 200,000.
         spaced: whether blanks stand between words.
         signs: folded words by which the language is told from others.
+        letters: characters, each by the one that the phrases are written with.
+        amounts: phrases that mean a number, longest first.
         pattern, meanings: all phrases as one expression, longest first, and the English of each by its group's place.
     """
 
@@ -40,16 +43,21 @@ class Tongue:
     spaced: bool
     signs: frozenset[str]
     numerals: Numerals
+    letters: dict[int, str]
+    amounts: tuple[tuple[re.Pattern[str], str], ...]
     pattern: re.Pattern[str] | None
     meanings: tuple[str, ...]
 
     def english(self, sentence: str) -> str:
         """A sentence of this language in the words that requests are read in; numbers in digits."""
-        text = folded(sentence)
+        text = folded(sentence).translate(self.letters)
         if self.comma:
             text = _english_digits(text)
         if not self.spaced:
             text = ideographic(text)
+        # "eine halbe Million" before "Million" is a number of its own.
+        for hit in self.amounts:
+            text = hit[0].sub(f" {hit[1]} ", text)
         text = self.numerals.in_digits(text)
         if self.pattern is None:
             return text
@@ -68,22 +76,41 @@ def tongues() -> dict[str, Tongue]:
     return found
 
 
-def language_of(text: str) -> str:
-    """The code of the language whose words the text has most of; ``en`` where none has more than English."""
+def language_of(text: str, likely: str = "en") -> str:
+    """The code of the language whose words the text has most of.
+
+    Args:
+        likely: the language where none has more words than it.
+    """
     if _KANA.search(text):
         return "ja"
     if len(_HAN.findall(text)) > 1:
-        return "zh"
-    words = set(_LETTERS.findall(folded(text)))
-    scores = {code: len(words & tongue.signs) for code, tongue in tongues().items() if tongue.spaced}
-    best = max(scores, key=lambda code: (scores[code], code == "en"))
-    return best if scores[best] > scores["en"] else "en"
+        return "ja" if likely == "ja" else "zh"
+    plain = folded(text)
+    words = set(_LETTERS.findall(plain))
+    scores = {
+        code: len(words & _telling()[code]) + tongue.numerals.in_words(plain)
+        for code, tongue in tongues().items()
+        if tongue.spaced
+    }
+    scores["de"] += _GERMAN.search(text) is not None
+    best = max(scores, key=lambda code: (scores[code], code == likely, code == "en"))
+    return best if scores[best] > scores.get(likely, 0) else likely
+
+
+@cache
+def _telling() -> dict[str, frozenset[str]]:
+    """The words of each language that tell it from English, and those that English shares with none."""
+    english = tongues()["en"].signs | vocabulary()
+    others = frozenset().union(*(tongue.signs for code, tongue in tongues().items() if code != "en"))
+    return {code: (tongue.signs - english if code != "en" else english - others) for code, tongue in tongues().items()}
 
 
 def _tongue(code: str, table: dict[str, Any]) -> Tongue:
     spaced = bool(table.get("spaced", True))
     phrases = {folded(str(key)): str(value or "") for key, value in (table.get("phrases") or {}).items()}
     keys = sorted(phrases, key=len, reverse=True)
+    amounts = tuple((re.compile(_expression(key, spaced)), phrases[key]) for key in keys if phrases[key].isdigit())
     parts = [f"(?P<p{n}>{_expression(key, spaced)})" for n, key in enumerate(keys)]
     numerals = Numerals(table.get("numbers") or {}, table.get("scales") or {}, tuple(table.get("joined") or ()))
     signs = {folded(str(word)) for word in (table.get("signs") or ())}
@@ -95,6 +122,8 @@ def _tongue(code: str, table: dict[str, Any]) -> Tongue:
         spaced=spaced,
         signs=frozenset(signs - {folded(str(word)) for word in (table.get("shared") or ())}),
         numerals=numerals,
+        letters={ord(key): str(value) for key, value in (table.get("letters") or {}).items()},
+        amounts=amounts,
         pattern=re.compile("|".join(parts)) if parts else None,
         meanings=tuple(phrases[key] for key in keys),
     )
@@ -106,8 +135,10 @@ def _expression(key: str, spaced: bool) -> str:
     body = (r"\s+" if spaced else r"\s*").join(words)
     if not spaced:
         return body
-    left = r"(?<![^\W\d_])" if key[0].isalpha() else ""
-    right = r"(?![^\W\d_])" if key[-1].isalpha() else ""
+    # Digits may touch a word ("unter200k") but no single letter: 2e6 is a number.
+    edge = r"[^\W_]" if len(key) < 3 else r"[^\W\d_]"
+    left = f"(?<!{edge})" if key[0].isalpha() else ""
+    right = f"(?!{edge})" if key[-1].isalpha() else ""
     return f"{left}{body}{right}"
 
 

@@ -11,9 +11,8 @@ from ..characters import folded
 _HAN_DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _HAN_TENS = {"十": 10, "百": 100, "千": 1000}
 _HAN_MYRIADS = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
-_HAN = re.compile(
-    rf"[\d.,]*[{''.join([*_HAN_DIGITS, *_HAN_TENS, *_HAN_MYRIADS])}][\d.{''.join([*_HAN_DIGITS, *_HAN_TENS, *_HAN_MYRIADS])}]*"
-)
+_HAN_ALL = "".join([*_HAN_DIGITS, *_HAN_TENS, *_HAN_MYRIADS])
+_HAN = re.compile(rf"[\d.,]*[{_HAN_ALL}][\d.{_HAN_ALL}]*")
 _COUNTED = re.compile(r"\s*(?:个|個|种|種|层|層|つ|類|类|轮|輪|エポック|候補|案|パターン|通り|兆字节|M|K)")
 
 
@@ -38,8 +37,17 @@ class Numerals:
             between = rf"(?:[\s-]*(?:(?:{join})[\s-]*)?)" if joined else r"[\s-]*"
             end = r"(?![^\W\d_])"
             scaled = rf"(?:{'|'.join(re.escape(w) for w in sorted(self._scales, key=len, reverse=True))})"
-            digits = rf"(?<![\w.,])(?P<digits>\d[\d ]*(?:\.\d+)?)[\s-]*(?P<scale>{scaled}){end}\.?"
+            # "80 bis 120 Tausend": the scale counts for both.
+            lower = r"(?:(?P<lower>\d[\d ]*(?:\.\d+)?)(?P<sep>\s*[-–]\s*|\s+(?!\d)[^\W\d_]{1,3}\s+))?"
+            digits = rf"(?<![\w.,]){lower}(?P<digits>\d[\d ]*(?:\.\d+)?)[\s-]*(?P<scale>{scaled}){end}\.?"
             self._run = re.compile(rf"{digits}|(?<![^\W_])(?P<run>{one}(?:{between}{one})*){end}")
+
+    def in_words(self, text: str) -> bool:
+        """Whether the folded text has a number of several of this language's words in one ("zweihunderttausend")."""
+        if self._word is None:
+            return False
+        runs = (hit["run"] for hit in self._run.finditer(text) if hit["run"])
+        return any(run.isalpha() and len(self._word.findall(run)) > 1 for run in runs)
 
     def in_digits(self, text: str) -> str:
         """The folded text with its numbers written in digits."""
@@ -47,8 +55,11 @@ class Numerals:
 
     def _written(self, hit: re.Match[str]) -> str:
         if hit["digits"]:
-            value = Decimal(hit["digits"].replace(" ", "")) * self._scales[hit["scale"]]
-            return f" {value.normalize():f} "
+            scale, high = self._scales[hit["scale"]], Decimal(hit["digits"].replace(" ", ""))
+            if not hit["lower"]:
+                return f" {high * scale:f} "
+            low = Decimal(hit["lower"].replace(" ", ""))
+            return f" {low * scale if low < high else low:f} {hit['sep']} {high * scale:f} "
         assert self._word is not None
         words = self._word.findall(hit["run"])
         total = self._sum(words)

@@ -1,0 +1,64 @@
+"""``netwright mcp``: the MCP server."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .campaign import SetOption
+from .console import err, fail, guarded
+
+EPILOG = """Examples:  netwright mcp  |  netwright mcp --http --port 8765  |  netwright mcp --http --token-file ./token
+
+In an MCP client's configuration (stdio):  {"mcpServers": {"netwright": {"command": "netwright", "args": ["mcp"]}}}
+
+Over HTTP:  {"mcpServers": {"netwright": {"url": "http://127.0.0.1:8765/mcp",
+"headers": {"Authorization": "Bearer TOKEN"}}}}"""
+
+
+@guarded
+def mcp(
+    http: Annotated[bool, typer.Option("--http", help="Streamable HTTP instead of standard input and output.")] = False,
+    host: Annotated[str, typer.Option(help="Address for --http; loopback only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port for --http.")] = 8765,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            help="File with the token for --http, made where it is missing; default: NETWRIGHT_TOKEN, or a new one.",
+            metavar="FILE",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Jobs at a time.", show_default="one per core")
+    ] = None,
+    overrides: SetOption = None,
+) -> None:
+    """Serve the tools to other agents by the Model Context Protocol, until the client leaves or Ctrl-C."""
+    from ...graphs.config import load_config
+    from ...memory.home import home
+    from ..jobs.board import JobBoard
+    from ..mcp.server import Serving
+    from ..mcp.transports import PATH, run_http, run_stdio, token_from
+    from ..toolbox import registry
+    from ..toolbox.shared import Shared
+
+    settings = tuple(overrides or ())
+    load_config(overrides=settings)  # fails here, and not in the first tool that needs it
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    if token_file is not None and not http:
+        fail("--token-file is for --http: over standard input and output there is nobody else to keep out")
+    token, made = token_from(token_file) if http else ("", False)
+    with Serving(registry(), Shared(settings), JobBoard(home(), settings=settings, at_once=jobs)) as serving:
+        if not http:
+            run_stdio(serving)
+            return
+        place = f"[{host}]" if ":" in host else host
+        err.print(f"MCP server at http://{place}:{port}{PATH}, for clients with the token", highlight=False)
+        if made:
+            err.print(f"Authorization: Bearer {token}", highlight=False, soft_wrap=True, markup=False)
+        run_http(serving, host, port, token)

@@ -1,0 +1,279 @@
+"""The job board: takes jobs, runs at most so many at once, and knows of each what became of it.
+
+Several boards may work on one data directory, in several processes: which job is whose turn is decided under a file
+lock, and the slots in which jobs run are file locks that the jobs' processes hold themselves. So a board that dies
+takes no job with it: running ones go on, waiting ones are started by the next board.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+
+from .folder import QUEUE, JobFolder, stamp
+from .model import Job, JobError, QueueFull, is_id, new_id
+
+REGISTRY: Final = "netwright.interfaces.toolbox:registry"
+"""Where a job's process finds the tools: module and function."""
+MOST_QUEUED: Final = 256
+MOST_KEPT: Final = 1000
+"""Ended jobs that are kept; the oldest go first."""
+TERM_S: Final = 1.0
+"""Seconds that a cancelled job has to stop by itself."""
+_KILL_S: Final = 5.0
+_LOOK_S: Final = 0.05
+_IDLE_S: Final = 1.0
+_WAITING_S: Final = 0.2
+_SECRETS: Final = frozenset({"NETWRIGHT_TOKEN"})
+
+
+class JobBoard:
+    """The jobs of one data directory.
+
+    Args:
+        home: the data directory.
+        settings: ``path=value`` overrides of the configuration under which jobs run.
+        at_once: jobs that run at the same time, over all boards of the directory; one per core if ``None``.
+        most_queued: jobs that may wait.
+        registry: where jobs find their tools, as ``module:function``.
+        dispatch: start what waits. A board that only looks does not.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        settings: Sequence[str] = (),
+        at_once: int | None = None,
+        most_queued: int = MOST_QUEUED,
+        registry: str = REGISTRY,
+        dispatch: bool = True,
+    ) -> None:
+        self.home = home
+        self.at_once = at_once or len(os.sched_getaffinity(0))
+        self.most_queued = most_queued
+        self._settings, self._registry = tuple(settings), registry
+        self._folder = home / "jobs"
+        (self._folder / QUEUE).mkdir(parents=True, exist_ok=True)
+        (self._folder / "slots").mkdir(exist_ok=True)
+        self._wake, self._closed = threading.Event(), threading.Event()
+        self._dispatcher = threading.Thread(target=self._dispatch, name="jobs", daemon=True)
+        if dispatch:
+            self._dispatcher.start()
+
+    def close(self) -> None:
+        """Start nothing more. What runs goes on, what waits is the next board's."""
+        self._closed.set()
+        self._wake.set()
+        if self._dispatcher.is_alive():
+            self._dispatcher.join()
+
+    def __enter__(self) -> JobBoard:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def submit(self, tool: str, arguments: dict[str, Any]) -> Job:
+        """Put a job into the queue; when this returns, it outlives this process.
+
+        The arguments are the caller's to check (:meth:`~netwright.tools.registry.Tool.parse`).
+
+        Raises:
+            QueueFull: too many wait already.
+        """
+        folder = self._folder / new_id()
+        with self._turn():
+            waiting = len(self._waiting())
+            if waiting >= self.most_queued:
+                raise QueueFull(f"{waiting} jobs wait already, more are not taken: try again when some have ended")
+            asked = {"tool": tool, "arguments": arguments, "settings": self._settings, "created": stamp()}
+            made = JobFolder.create(folder, asked)
+            made.marker.touch()
+            self._forget_old()
+        self._wake.set()
+        return made.job()
+
+    def status(self, job_id: str) -> Job:
+        """What is known of a job now.
+
+        Raises:
+            JobError: there is none of this id.
+        """
+        return self._of(job_id).job()
+
+    def arguments(self, job_id: str) -> dict[str, Any]:
+        """What a job was asked.
+
+        Raises:
+            JobError: there is none of this id.
+        """
+        told: dict[str, Any] = self._of(job_id).asked()["arguments"]
+        return told
+
+    def result(self, job_id: str) -> Any:
+        """The result of a complete job: plain data of the tool's result model.
+
+        Raises:
+            JobError: there is none of this id, it has not ended, or it ended without a result (and why).
+        """
+        folder = self._of(job_id)
+        job = folder.job()
+        if job.state == "complete":
+            return folder.result()
+        if job.finished:
+            raise JobError(f"job {job_id} has no result, it is {job.state}: {job.error}")
+        raise JobError(f"job {job_id} is {job.state}: ask again when it is complete")
+
+    def list(self, limit: int = 50) -> Sequence[Job]:
+        """The newest jobs first."""
+        return [JobFolder(path).job() for path in self._jobs()[::-1][:limit]]
+
+    def wait(self, job_id: str, timeout: float | None = None) -> Job:
+        """Wait until a job has ended, or for so many seconds; what is known of it then.
+
+        Raises:
+            JobError: there is none of this id.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while not (job := self.status(job_id)).finished and (until is None or time.monotonic() < until):
+            time.sleep(_LOOK_S)
+        return job
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job and its whole process tree, within about a second; one that has ended stays as it is.
+
+        Raises:
+            JobError: there is none of this id, or its process does not go.
+        """
+        folder = self._of(job_id)
+        with self._turn():  # so that it is not started at this moment
+            job = folder.job()
+            if job.state == "queued":
+                folder.end("cancelled", "cancelled before it began")
+                folder.marker.unlink(missing_ok=True)
+        if job.state == "running":
+            _end(folder)
+            folder.end("cancelled", "cancelled by the caller")
+        return folder.job()
+
+    def _of(self, job_id: str) -> JobFolder:
+        if not is_id(job_id):
+            raise JobError(f"{job_id[:80]!r} is no id of a job: they look like {new_id()}")
+        return JobFolder(self._folder / job_id)
+
+    def _jobs(self) -> Sequence[Path]:
+        return sorted(path for path in self._folder.iterdir() if is_id(path.name))
+
+    def _waiting(self) -> Sequence[JobFolder]:
+        names = sorted(path.name for path in (self._folder / QUEUE).iterdir() if is_id(path.name))
+        return [JobFolder(self._folder / name) for name in names]
+
+    def _forget_old(self) -> None:
+        """Remove the oldest jobs beyond those that are kept, if they have ended."""
+        for path in self._jobs()[:-MOST_KEPT]:
+            if JobFolder(path).job().finished:
+                shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Nobody else starts, takes or cancels jobs of this directory meanwhile."""
+        with (self._folder / "turn.lock").open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def _dispatch(self) -> None:
+        """Start what waits whenever there is a slot, until the board is closed."""
+        while not self._closed.is_set():
+            self._wake.clear()
+            left = self._start_some()
+            self._wake.wait(_WAITING_S if left else _IDLE_S)
+
+    def _start_some(self) -> bool:
+        """Start the oldest waiting jobs in free slots; whether some still wait."""
+        if not self._waiting():
+            return False
+        with self._turn():
+            for folder in self._waiting():
+                slot = self._free_slot()
+                if slot is None:
+                    return True
+                with slot:
+                    self._start(folder, slot)
+        return False
+
+    def _free_slot(self) -> IO[str] | None:
+        for number in range(self.at_once):
+            handle = (self._folder / "slots" / str(number)).open("a")
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                handle.close()
+                continue
+            return handle
+        return None
+
+    def _start(self, folder: JobFolder, slot: IO[str]) -> None:
+        """Make the job's process: it inherits its own lock and its slot's, held from before it begins."""
+        folder.start(None)
+        with folder.lock.open("a") as lock, folder.log.open("ab") as log:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            folder.marker.unlink(missing_ok=True)
+            kept = [lock.fileno(), slot.fileno()]
+            environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "netwright.interfaces.jobs.work", str(folder.path), self._registry]
+                    + [str(fd) for fd in kept],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=kept,
+                    start_new_session=True,
+                    env={**environment, "NETWRIGHT_HOME": str(self.home)},
+                )
+            except OSError as error:
+                folder.end("failed", f"its process could not be made: {error}")
+                return
+        threading.Thread(target=self._reap, args=(process,), name=f"reap {folder.path.name}", daemon=True).start()
+
+    def _reap(self, process: subprocess.Popen[bytes]) -> None:
+        process.wait()
+        self._wake.set()
+
+
+def _end(folder: JobFolder) -> None:
+    """End a running job's process group: asked first, then killed. Its sandboxes see their host go and end too.
+
+    Raises:
+        JobError: something of it is still there.
+    """
+    began = time.monotonic()
+    asked = killed = False
+    while folder.alive():
+        passed = time.monotonic() - began
+        if passed > _KILL_S:
+            raise JobError(f"job {folder.path.name} does not end: its process {(folder.started() or {}).get('pid')}")
+        group = (folder.started() or {}).get("pid")
+        if group is not None and not asked:
+            asked = _signal(group, signal.SIGTERM)
+        if group is not None and not killed and passed > TERM_S:
+            killed = _signal(group, signal.SIGKILL)
+        time.sleep(_LOOK_S)
+
+
+def _signal(group: int, number: signal.Signals) -> bool:
+    with contextlib.suppress(ProcessLookupError):  # it went by itself meanwhile
+        os.killpg(group, number)
+    return True

@@ -1,0 +1,164 @@
+"""How the MCP server is reached: standard input and output, or streamable HTTP on loopback with a token."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+
+from .server import Serving, build_server
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+TOKEN_VARIABLE: Final = "NETWRIGHT_TOKEN"
+PATH: Final = "/mcp"
+_LEAST_TOKEN: Final = 16
+_MOST_SESSIONS: Final = 64
+
+
+class TransportError(ValueError):
+    """The server cannot be reached in the way that was asked for; the message says what to change."""
+
+
+def run_stdio(serving: Serving) -> None:
+    """Serve the client at standard input and output until it leaves.
+
+    Both are taken away from everything else in this process: what a library prints goes to standard error, for one
+    stray line would end the conversation.
+    """
+    given, taken = os.dup(0), os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    reading = TextIOWrapper(os.fdopen(given, "rb"), encoding="utf-8", errors="replace")
+    writing = TextIOWrapper(os.fdopen(taken, "wb"), encoding="utf-8")
+
+    async def serve() -> None:
+        server = build_server(serving)
+        async with stdio_server(anyio.wrap_file(reading), anyio.wrap_file(writing)) as (reads, writes):
+            await server.run(reads, writes, server.create_initialization_options())
+
+    anyio.run(serve)
+
+
+def run_http(serving: Serving, host: str, port: int, token: str) -> None:
+    """Serve until a signal ends it.
+
+    Raises:
+        TransportError: the host is not this machine's own.
+    """
+    import uvicorn
+
+    app = http_app(serving, host, port, token)
+    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=2)
+
+
+def http_app(serving: Serving, host: str, port: int, token: str) -> Starlette:
+    """The server as an ASGI application at ``/mcp``.
+
+    Raises:
+        TransportError: the host is not this machine's own.
+    """
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    if not is_loopback(host):
+        raise TransportError(f"{host} is not this machine's own address: the MCP server listens on 127.0.0.1 or ::1")
+    names = ("127.0.0.1", "localhost", "[::1]")
+    security = TransportSecuritySettings(
+        enable_dns_rebinding_protection=True,
+        allowed_hosts=[f"{name}:{port}" for name in names],
+        allowed_origins=[f"http://{name}:{port}" for name in names],
+    )
+    manager = StreamableHTTPSessionManager(
+        build_server(serving), security_settings=security, max_sessions=_MOST_SESSIONS
+    )
+
+    async def mcp(scope: Scope, receive: Receive, send: Send) -> None:
+        await manager.handle_request(scope, receive, send)
+
+    @asynccontextmanager
+    async def running(app: Starlette) -> AsyncIterator[None]:
+        async with manager.run():
+            yield
+
+    app = Starlette(routes=[Mount(PATH, app=mcp)], lifespan=running)
+    app.router.redirect_slashes = False
+    app.add_middleware(BearerToken, token=token)
+    return app
+
+
+class BearerToken:
+    """Lets through what has the token; anything else gets a 401 that says nothing.
+
+    Args:
+        app: what is behind it.
+        token: compared in constant time.
+    """
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app, self._wanted = app, f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "lifespan" or self._allows(scope):
+            if scope["type"] == "http" and scope["path"] == PATH:
+                scope = {**scope, "path": f"{PATH}/", "raw_path": f"{PATH}/".encode()}
+            await self._app(scope, receive, send)
+            return
+        headers = [(b"www-authenticate", b"Bearer"), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 401, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    def _allows(self, scope: Any) -> bool:
+        given = [value for name, value in scope.get("headers", ()) if name == b"authorization"]
+        return scope["type"] == "http" and len(given) == 1 and hmac.compare_digest(given[0], self._wanted)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def token_from(file: Path | None) -> tuple[str, bool]:
+    """The token that clients must show, and whether it was made just now and so has to be told.
+
+    Args:
+        file: holds it; one that is not there is made, readable for its owner alone.
+
+    Raises:
+        TransportError: it is too short, or others can read the file.
+    """
+    if file is None:
+        named = os.environ.get(TOKEN_VARIABLE)
+        return (_checked(named, TOKEN_VARIABLE), False) if named else (secrets.token_urlsafe(32), True)
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
+            made.write(secrets.token_urlsafe(32) + "\n")
+    except FileExistsError:
+        if file.stat().st_mode & 0o077:
+            raise TransportError(f"others can read {file}: chmod 600 {file}") from None
+    return _checked(file.read_text(encoding="utf-8").strip(), str(file)), False
+
+
+def _checked(token: str, where: str) -> str:
+    if len(token) < _LEAST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        raise TransportError(f"the token in {where} must have at least {_LEAST_TOKEN} printable signs and no blanks")
+    return token

@@ -1,0 +1,125 @@
+"""Call tools in a bounded pool of threads, the same way for every server."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+from ...tools.registry import Context, Registry, Report, Result, Tool, ToolError, no_report
+from .shared import Shared
+from .words import explain_error
+
+AT_ONCE: Final = 4
+WAITING: Final = 32
+"""Threads for tools that only wait for something to happen."""
+MOST_WAITING: Final = 1000
+
+_log = logging.getLogger(__name__)
+
+
+class TooBusy(ToolError):
+    """So many calls wait already that another one is refused."""
+
+
+class CallPool:
+    """Runs tools that answer at once; what does not get a thread waits, and beyond a bound is refused.
+
+    Args:
+        registry: the tools.
+        shared: what they share; the pool closes it.
+        at_once: calls that run at the same time.
+        most_waiting: calls that may wait.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        shared: Shared,
+        *,
+        at_once: int = AT_ONCE,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self.registry = registry
+        self.shared = shared
+        self._most = at_once + most_waiting
+        self._open = 0
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="call")
+        self._waiters = ThreadPoolExecutor(max_workers=WAITING, thread_name_prefix="wait")
+
+    def close(self) -> None:
+        """Let what runs end, refuse what waits, and close what tools share."""
+        self._closing.set()
+        for pool in (self._waiters, self._pool):
+            pool.shutdown(wait=True, cancel_futures=True)
+        self.shared.close()
+
+    def __enter__(self) -> CallPool:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def submit(
+        self, name: str, arguments: dict[str, Any], cancelled: threading.Event, report: Report = no_report
+    ) -> Future[dict[str, Any]]:
+        """Call a tool in the pool; the future's result is plain data of its result model.
+
+        Every error of the future is a :class:`ToolError` that can be told to the caller.
+
+        Args:
+            cancelled: set it to take the call back.
+
+        Raises:
+            ToolError: no such tool, or invalid arguments.
+            TooBusy: too many calls wait.
+        """
+        tool = self.registry[name]
+        tool.parse(arguments)
+        with self._lock:
+            if self._open >= self._most:
+                raise TooBusy(f"{self._open} calls are open already, more are not taken: try again in a second")
+            self._open += 1
+        try:
+            pool = self._waiters if tool.waits else self._pool
+            future = pool.submit(self._run, tool, arguments, Context(self.shared, report, cancelled))
+        except RuntimeError as error:
+            self._left(None)
+            raise ToolError("netwright is closing: ask again when it runs") from error
+        future.add_done_callback(self._left)
+        return future
+
+    def call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Call a tool and wait for its result.
+
+        Raises:
+            ToolError: it cannot do it, and why.
+        """
+        return self.submit(name, arguments, threading.Event()).result()
+
+    def _left(self, future: Future[dict[str, Any]] | None) -> None:
+        with self._lock:
+            self._open -= 1
+
+    def _run(self, tool: Tool[Any, Any], arguments: dict[str, Any], context: Context) -> dict[str, Any]:
+        context.check()
+        return run_tool(tool, arguments, context)
+
+
+def run_tool(tool: Tool[Any, Any], arguments: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Run a tool here and now.
+
+    Raises:
+        ToolError: whatever went wrong; of a fault of netwright the traceback is in the log.
+    """
+    try:
+        result: Result = tool.run(arguments, context)
+        return result.model_dump(mode="json")
+    except ToolError:
+        raise
+    except Exception as error:
+        _log.exception("tool %s", tool.name)
+        raise ToolError(explain_error(error)) from error
