@@ -201,7 +201,7 @@ _REACHES = tuple((re.compile(pattern, re.I), what) for pattern, what in _REACH)
 # "must not read files" asks for nothing.
 _NEVER = re.compile(r"\b(?:no|not|without|never|cannot|neither|nor|\w+n't)(?:\s+[a-z]+){0,3}\s*$")
 _DENIED = re.compile(r"\s*(?:is\s+|are\s+|be\s+)?(?:disabled|off|denied|forbidden|blocked|prohibited)\b")
-_PLACES = re.compile(r"\bhttps?://\S+|(?<![\w<])(?:~|\.{1,2})?(?:/[\w.-]+){2,}/?|\b[\w-]+@[\w.-]+\b")
+_PLACES = re.compile(r"\bhttps?://\S+|(?<![\w<])(?:~|\.{1,2})?(?:/[\w.-]+){2,}/?|\b[\w-]{1,64}@[\w.-]+\b")
 
 
 def without_pieces(text: str) -> tuple[str, tuple[str, ...]]:

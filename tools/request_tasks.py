@@ -22,7 +22,7 @@ _NOT = re.compile(r"\b(?:no|not|without|never|instead\s+of|rather\s+than)\s+(?:a
 # Parts of networks that are read by models which read text, and looked at by nobody.
 _PARTS = re.compile(
     r"\b(?:(?:with|without|no|using|use|only|has|have|and|plus)\s+)?(?:(?:a|an|the|some|any|global|max"
-    r"|average|avg|batch|layer|group|big|large|small|heavy|strided?|dilated|grouped)\s+)*"
+    r"|average|avg|batch|layer|group|big|large|small|heavy|strided?|dilated|grouped)\s+){0,4}"
     r"(?:batch[\s-]?norm(?:ali[sz]ation)?|layer[\s-]?norm|group[\s-]?norm|drop[\s-]?out|pooling"
     r"|stride[sd]?|padding|dilat\w+|bias(?:es)?|"
     r"gelu|relu|silu|swish|sigmoid|tanh|leaky[\s-]?relu|softmax|bottlenecks?|weight\s+decay"

@@ -170,6 +170,9 @@ def _in_english(text: str, reading: _Reading) -> str:
         english = folded(sentence) if code == "en" else tongues()[code].english(sentence)
         english = re.sub(r"\bw/o\b", "without", re.sub(r"\bw/(?=\s|\d)", "with ", english))
         english = re.sub(r"\*\*|(?<!\d)\*|\*(?!\d)", "", english)
+        english = re.sub(
+            r"\b(less|fewer|more|smaller|larger|greater|bigger|higher|lower)\s+then\b", r"\1 than", english
+        )
         english, notes = corrected(english, tongues()[code].signs if code != "en" else frozenset())
         reading.note(notes)
         sentences.append(" ".join(english.split()).strip())

@@ -101,7 +101,7 @@ def test_request_is_understood(text: str, dataset: str, least: int | None, most:
 
 
 KNOWN = ", ".join(known_datasets())
-ONLY = "only limits on the number of parameters are understood"
+ONLY = "only limits on parameters, size in bytes and FLOPs are understood"
 REFUSED = [
     ("", "empty", "a CIFAR-10 classifier under 200k parameters"),
     # Budgets that cannot be.
