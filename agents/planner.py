@@ -11,7 +11,8 @@ from ..tools.understanding import Understood, Wishes, understand
 from .asking import Told
 from .filling import filled, filled_reading
 from .follow_ups import read_follow_up, referred
-from .plans import MOST_CANDIDATES, Known, Plan, Reading, Step, Talk
+from .plans import Known, Plan, Reading, Step, Talk
+from .sentences import sentence
 from .variants import CannotVary, earlier, train_epochs, variant
 
 EXAMPLE = "a CIFAR-10 classifier under 200k parameters"
@@ -66,10 +67,14 @@ def step_of(text: str, understood: Understood) -> Step:
     if understood.refusal is not None:
         return Step(action="refusal", text=understood.refusal, **common)
     if understood.request is None:
-        return Step(action="question", text=ask_dataset(), asked=text, understood=_partly(understood), **common)
+        return Step(
+            action="question",
+            text=ask_dataset(understood.language),
+            asked=text,
+            understood=_partly(understood),
+            **common,
+        )
     wishes = understood.wishes
-    if (wishes.candidates or 0) > MOST_CANDIDATES:
-        return Step(action="refusal", text=too_many(wishes.candidates), **common)
     plan = Plan(
         dataset=understood.request.task.dataset,
         limits=understood.request.limits,
@@ -89,8 +94,6 @@ def follow_step(text: str, reading: Reading, talk: Talk, candidates: int, epochs
     common: dict[str, Any] = {"notes": reading.notes, "language": reading.language}
     if reading.refusal is not None:
         return Step(action="refusal", text=reading.refusal, **common)
-    if (reading.candidates or 0) > MOST_CANDIDATES:
-        return Step(action="refusal", text=too_many(reading.candidates), **common)
     if reading.kind == "unclear":
         return Step(action="question", text=ask_again(), **common)
     if reading.kind in ("help", "list"):
@@ -152,12 +155,14 @@ def _completed(text: str, answer: Understood, talk: Talk) -> Step:
     before = understand(talk.asked)
     if answer.request is None:
         if answer.refusal is not None:
-            return Step(action="question", text=f"{answer.refusal}. {ask_dataset()}", asked=talk.asked)
+            return Step(action="question", text=f"{answer.refusal}. {ask_dataset(before.language)}", asked=talk.asked)
         # What else was said counts too: "under 20k" where the data set was asked for.
         says = (answer.limits, answer.style, answer.wishes) != (RequestLimits(), "any", Wishes())
         asked = f"{talk.asked.strip()}; {text.strip()}" if says else talk.asked
         so_far = _partly(understand(asked)) if says else ""
-        return Step(action="question", text=ask_dataset(), asked=asked, understood=so_far, notes=answer.notes)
+        return Step(
+            action="question", text=ask_dataset(before.language), asked=asked, understood=so_far, notes=answer.notes
+        )
     step = step_of(text, answer)
     assert step.plan is not None  # a request was understood
     limits = step.plan.limits if step.plan.limits != RequestLimits() else before.limits
@@ -177,17 +182,15 @@ def _completed(text: str, answer: Understood, talk: Talk) -> Step:
     checked = understand(f"{plan.dataset}, {_limits_in_words(plan)}") if _limits_in_words(plan) else answer
     if checked.refusal is not None:
         return Step(action="refusal", text=checked.refusal, notes=notes, language=step.language)
-    return step.model_copy(update={"plan": plan, "understood": describe(plan), "notes": notes})
+    # "CIFAR-10" is of no language: what was asked first tells.
+    language = before.language if step.language == "en" else step.language
+    changed = {"plan": plan, "understood": describe(plan), "notes": notes, "language": language}
+    return step.model_copy(update=changed)
 
 
-def too_many(candidates: int | None) -> str:
-    """Why so many networks are not written in one turn."""
-    return f"{candidates:,} networks are more than one turn writes: at most {MOST_CANDIDATES}"
-
-
-def ask_dataset() -> str:
+def ask_dataset(language: str = "en") -> str:
     """The question for the one thing that no request can do without."""
-    return f"For which data set? I know {', '.join(known_datasets())}."
+    return sentence("dataset", language, known=", ".join(known_datasets()))
 
 
 def ask_again() -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ..agents.plans import Plan, Step
+from ..agents.sentences import sentence
 from ..tools.datasets import how_to_get, on_disk
 from ..tools.tasks import task_info
 from .designed import answer_of
@@ -84,7 +85,7 @@ def approval_reply(turn: TurnWork, work: int, asked: dict[str, Any]) -> Reply:
     elif training:
         shown = [turn.file.shown(n) for n in step.refers]
     what = "Shall I train" if training else "Shall I spend tokens"
-    parts.append(f"**{what}?** {asked['why']}: {asked['cost']}. Say *yes* or *no*.")
+    parts.append(f"**{what}?** {asked['why']}: {asked['cost']}. {sentence('decide', step.language)}")
     return Reply(
         kind="approval",
         text=_joined(*parts),

@@ -6,6 +6,7 @@ import pytest
 from netwright.agents.follow_ups import is_go_on, yes_or_no
 from netwright.agents.planner import FOLLOW_UPS, plan_step
 from netwright.agents.plans import Known, Plan, Step, Talk
+from netwright.agents.sentences import sentence
 from netwright.memory.types import RequestLimits
 from netwright.tools.generators.headers import STYLES
 
@@ -264,3 +265,30 @@ def test_whatever_is_said_becomes_known_fields_alone(text: str) -> None:
         assert word not in told
     if step.plan is not None:
         assert step.plan.dataset in ("cifar10",)
+
+
+def test_the_question_is_asked_in_the_language_of_the_request() -> None:
+    step = plan_step("ein kleines Netzwerk mit höchstens 20.000 Parametern", Talk())
+    assert step.action == "question"
+    assert step.text.startswith("Für welchen Datensatz?")
+    done = plan_step("CIFAR-10", Talk(asked=step.asked))
+    assert done.plan is not None
+    assert (done.plan.dataset, done.plan.limits.max_params, done.language) == ("cifar10", 20_000, "de")
+    assert sentence("decide", "xx") == "Say *yes* or *no*."
+
+
+def test_an_answer_that_says_something_else_is_kept() -> None:
+    asked = plan_step("a residual network", Talk())
+    more = plan_step("under 20k", Talk(asked=asked.asked))
+    assert more.action == "question"
+    assert "20,000" in more.understood
+    done = plan_step("digits", Talk(asked=more.asked)).plan
+    assert done is not None
+    assert (done.limits.max_params, done.styles) == (20_000, ("residual",))
+
+
+def test_more_networks_than_a_turn_writes_are_refused() -> None:
+    for talk, text in ((Talk(), "1000 variants of a digits network"), (TALK, "1000 candidates")):
+        step = plan_step(text, talk)
+        assert step.action == "refusal"
+        assert "256" in step.text

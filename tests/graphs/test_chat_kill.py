@@ -48,13 +48,13 @@ def essence(reply: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.kill
 @pytest.mark.timeout(1800)
 def test_killed_in_a_turn_and_gone_on_with_is_the_undisturbed_answer(script: Path, tmp_path: Path) -> None:
-    overrides = ["model.name=scripted", f"model.path={script}", "chat.candidates=12", "campaign.repair_tries=1"]
+    overrides = ["model.name=scripted", f"model.path={script}", "chat.candidates=6", "campaign.repair_tries=1"]
     text = "a digits classifier under 60k parameters"
     begun = time.monotonic()
     calm = reply_of(launch(tmp_path / "calm", text, *overrides))
     seconds, rng, killed = time.monotonic() - begun, random.Random(3), 0
     said = text
-    for turn in range(8):
+    for turn in range(5):
         process = launch(tmp_path / "killed", said, *overrides)
         try:
             process.wait(timeout=rng.uniform(0.2, 0.8) * seconds)
