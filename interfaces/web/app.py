@@ -24,6 +24,8 @@ footer, #talk button[aria-label="Clear"] { display: none !important }
 .netwright-added { background: #d1fae5; color: #065f46 }
 .netwright-gone { background: #fee2e2; color: #991b1b }
 .netwright-at { color: #6b7280 }
+.netwright-facts thead { display: none }
+.netwright-facts table { font-size: .85rem }
 #talk table { font-size: .8rem; overflow-wrap: normal; word-break: normal }
 #talk td, #talk th { padding: .3rem .5rem; white-space: nowrap }
 """
@@ -105,7 +107,13 @@ def import_gradio() -> Any:
         import gradio
     except ImportError as error:
         raise MissingUi('the web app needs Gradio: pip install "netwright[ui]"') from error
+    # Gradio fetches a file whose "path" is an address, at the word of any request.
+    gradio.processing_utils.async_ssrf_protected_download = _fetch_nothing
     return gradio
+
+
+async def _fetch_nothing(url: str, cache_dir: str) -> str:
+    raise PermissionError("the web app fetches nothing from other addresses")
 
 
 def _theme() -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Final
 
 import psutil
@@ -16,6 +18,19 @@ from .settings import App
 
 _GRACE_S: Final = 3
 """Seconds that open connections have when the app ends; a browser's event stream would never end by itself."""
+
+
+class _Server(uvicorn.Server):
+    """A server that ends by itself after a signal: uvicorn's own raises it again, before anything else could end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 class HostRefused(ValueError):
@@ -52,7 +67,7 @@ def serve_web(config: Config, records: Records, token: str, *, host: str, port: 
             guarded, host=host, port=port, log_level="warning", access_log=False, server_header=False,
             timeout_graceful_shutdown=_GRACE_S, proxy_headers=False,
         )  # fmt: skip
-        uvicorn.Server(settings).run()
+        _Server(settings).run()
 
 
 def check_host(host: str, allow_remote: bool) -> None:

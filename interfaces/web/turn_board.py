@@ -10,10 +10,11 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from langgraph.runtime import RunControl
@@ -130,8 +131,10 @@ class TurnBoard:
 
     def history(self, thread: str | None) -> tuple[Message, ...]:
         """All that was said in a thread, as far as it is answered or written down."""
-        folder = home() / "threads" / (thread or "")
-        if not thread or not (folder / "thread.db").is_file():
+        if not thread or thread.startswith(".") or Path(thread).name != thread:
+            return ()
+        folder = home() / "threads" / thread
+        if not (folder / "thread.db").is_file():
             return ()
         messages = []
         with closing(ThreadFile(folder)) as file:
@@ -151,9 +154,10 @@ class TurnBoard:
         with self._lock:
             for turn in self._turns.values():
                 turn.control.request_drain("the app was closed")
-            running = set(self._futures)
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        wait(running)
+            waiting = list(self._futures)
+        for future in waiting:
+            future.cancel()  # what has not begun does not begin
+        self._pool.shutdown()
         for workshop in self._all_workshops:
             workshop.close()
 

@@ -56,7 +56,9 @@ def blocks_tab(app: App) -> None:
         headers=list(view.HEADERS), datatype="str", interactive=False, max_height=420, max_chars=60, elem_id="blocks",
         latex_delimiters=[],
     )  # fmt: skip
-    about = gr.Markdown("Choose a row to see its code.", latex_delimiters=[], elem_id="block-facts")
+    about = gr.Markdown(
+        "Choose a row to see its code.", latex_delimiters=[], elem_id="block-facts", elem_classes="netwright-facts"
+    )
     code = gr.Code(language="python", interactive=False, lines=14, elem_id="block-code", elem_classes="netwright-code")
     options: dict[str, Any] = {"api_visibility": PRIVATE, "show_progress": "minimal"}
     for event in (go.click, text.submit):

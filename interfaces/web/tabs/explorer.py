@@ -82,7 +82,9 @@ class _Explorer:
                 self.source = gr.Button("Download net.py", size="sm", elem_id="network-download")
                 self.source_file = gr.File(label="Network", visible=False, interactive=False, elem_id="network-file")
             with gr.Tab("Facts and verdict"):
-                self.facts = gr.Markdown("", latex_delimiters=[], elem_id="network-facts")
+                self.facts = gr.Markdown(
+                    "", latex_delimiters=[], elem_id="network-facts", elem_classes="netwright-facts"
+                )
             with gr.Tab("Learning curve"):
                 self.curve = gr.Plot(format="png", show_label=False, elem_id="network-curve")
             with gr.Tab("Architecture"):
@@ -101,7 +103,7 @@ class _Explorer:
                     list(known_datasets()), value=known_datasets()[0], label="Data set", elem_id="upload-dataset"
                 )
                 self.check = gr.Button("Validate", elem_id="validate")
-            self.verdict = gr.Markdown("", latex_delimiters=[], elem_id="verdict")
+            self.verdict = gr.Markdown("", latex_delimiters=[], elem_id="verdict", elem_classes="netwright-facts")
 
     def _wire(self) -> None:
         filters = [

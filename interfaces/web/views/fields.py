@@ -10,11 +10,15 @@ from ....tools.quantities import NUMBER, UNIT, value_of
 _WRITTEN: Final = re.compile(rf"({NUMBER})\s*({UNIT})?")
 
 
+MOST: Final = 1e15
+"""Beyond this a whole number is none any more to a float."""
+
+
 class FieldError(ValueError):
     """A field holds no number, or one that makes no sense there."""
 
 
-def number(label: str, text: str | None, *, least: float = 0.0, most: float | None = None) -> float | None:
+def number(label: str, text: str | None, *, least: float = 0.0, most: float = MOST) -> float | None:
     """The number in a field, ``None`` where it is empty; ``200k`` and ``200,000`` are the same.
 
     Raises:
@@ -27,8 +31,8 @@ def number(label: str, text: str | None, *, least: float = 0.0, most: float | No
     if found is None:
         raise FieldError(f"{label}: write a number, such as 200k or 50,000, or leave it empty")
     value = float(value_of(found[1], found[2]))
-    if value < least or (most is not None and value > most):
-        raise FieldError(f"{label}: from {least:g}{'' if most is None else f' to {most:g}'}, not {value:g}")
+    if not least <= value <= most:
+        raise FieldError(f"{label}: from {least:g} to {most:g}, not {value:g}")
     return value
 
 

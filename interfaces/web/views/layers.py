@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Final
 
-_MOST_PARTS: Final = 400
+_MOST_PARTS: Final = 200
 _MOST_CHARS: Final = 200_000
 _CONTAINERS: Final = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 _NO_LAYERS: Final = frozenset({"Parameter", "Sequential", "Size", "Tensor"})

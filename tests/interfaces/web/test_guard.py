@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -166,6 +167,40 @@ def test_records_are_no_file_of_the_app(owner: TestClient, guard: Guard) -> None
 @pytest.mark.parametrize("path", ["/gradio_api/proxy=http://evil.example", "/gradio_api/vibe-code", "/monitoring"])
 def test_doors_to_elsewhere_are_closed(owner: TestClient, path: str) -> None:
     assert owner.get(path).status_code == 404
+
+
+def called(client: TestClient, elem_id: str, data: list[Any]) -> dict[str, Any]:
+    """What the click of a button answers to these inputs, as a page would ask: by the queue."""
+    config = client.get("/config").json()
+    button = next(one["id"] for one in config["components"] if one["props"].get("elem_id") == elem_id)
+    event = next(one for one in config["dependencies"] if [button, "click"] in one["targets"])
+    asked = {"fn_index": event["id"], "data": data, "session_hash": elem_id, "event_data": None, "trigger_id": button}
+    assert client.post("/gradio_api/queue/join", json=asked).status_code == 200
+    with client.stream("GET", f"/gradio_api/queue/data?session_hash={elem_id}") as stream:
+        for line in stream.iter_lines():
+            told = json.loads(line.removeprefix("data: ")) if line else {}
+            if told.get("msg") == "process_completed":
+                return dict(told)
+    raise AssertionError("the event has no end")
+
+
+def test_a_forged_upload_reads_no_file(guard: Guard) -> None:
+    with TestClient(guard, base_url=BASE) as client:
+        client.cookies.set(COOKIE, cookie_value(TOKEN))
+        for forged in ({"path": "/etc/passwd"}, {"path": "https://example.com/net.py"}):
+            answer = called(client, "validate", [{**forged, "meta": {"_type": "gradio.FileData"}}, "digits"])
+            assert not answer["success"]
+            assert "root:" not in str(answer)
+        assert "fetches nothing" in str(answer)
+
+
+def test_expected_errors_are_told_in_words(guard: Guard) -> None:
+    with TestClient(guard, base_url=BASE) as client:
+        client.cookies.set(COOKIE, cookie_value(TOKEN))
+        answer = called(client, "blocks-go", ["  ", "any", "", "any", "keyword"])
+        assert "name what is looked for" in str(answer["output"])
+        answer = called(client, "look", ["any", "any", "any", "any", "", "<b>many", "", "", "metric", True])
+        assert "Parameters from" in str(answer["output"])
 
 
 def test_no_event_is_a_named_api(owner: TestClient) -> None:
