@@ -13,6 +13,7 @@ import yaml
 from netwright.graphs.config import Config, load_config
 from netwright.graphs.journal import happenings
 from netwright.graphs.locking import CampaignBusy, Identity, holder, is_held, one_process
+from netwright.graphs.standing import starting
 from netwright.interfaces.campaign_process import (
     CampaignState,
     campaign_state,
@@ -53,7 +54,7 @@ def state_of(name: str) -> CampaignState:
         return campaign_state(records, records.get_campaign(name))
 
 
-def wait_for(name: str, holds: Callable[[CampaignState], bool], seconds: float = 90) -> CampaignState:
+def wait_for(name: str, holds: Callable[[CampaignState], bool], seconds: float = 600) -> CampaignState:
     deadline = time.monotonic() + seconds
     while not holds(found := state_of(name)):
         assert time.monotonic() < deadline, found
@@ -62,7 +63,17 @@ def wait_for(name: str, holds: Callable[[CampaignState], bool], seconds: float =
 
 
 @pytest.fixture(scope="module")
-def lived(shared_home: Path, settings: Config) -> Iterator[list[CampaignState]]:
+def ended(shared_home: Path) -> Iterator[None]:
+    """No process is left behind, however the tests go."""
+    yield
+    folder = shared_home / "campaigns" / "night"
+    found = holder(folder) or starting(folder)
+    if found is not None:
+        os.kill(found.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def lived(shared_home: Path, settings: Config, ended: None) -> Iterator[list[CampaignState]]:
     """A campaign's states: started, at work, killed, given up, ended by a budget after it was resumed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NETWRIGHT_HOME", str(shared_home))
@@ -82,6 +93,7 @@ def lived(shared_home: Path, settings: Config) -> Iterator[list[CampaignState]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_states_of_a_life(lived):
     begun, working, killed, stopped, ended = lived
     assert begun.state in ("starting", "running")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from netwright.graphs.config import Config, load_config
-from netwright.graphs.locking import CampaignBusy
+from netwright.graphs.locking import CampaignBusy, holder
+from netwright.graphs.standing import starting
 from netwright.graphs.talking import open_conversation
 from netwright.interfaces.campaign_process import campaign_states, pause_campaign, resume_campaign, start_campaign
 from netwright.memory.records import Records
@@ -38,13 +40,23 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def ended(netwright_home: Path, tmp_path: Path) -> Iterator[None]:
+    """No process is left behind, however the test goes."""
+    yield
+    for lock in tmp_path.glob("*/campaigns/*"):
+        found = holder(lock) or starting(lock)
+        if found is not None:
+            os.kill(found.pid, signal.SIGKILL)
+
+
 def settings(script: Path, seed: int, *more: str) -> Config:
     fields = ["model.name=scripted", f"model.path={script}", f"campaign.seed={seed}", "sandbox.workers=1"]
     fields += ["campaign.threshold=0.1", "protocol.epochs=1", "protocol.train_limit=300", *more]
     return load_config(overrides=["campaign.stopping.enabled=false", *fields])
 
 
-def wait_for(holds: Callable[[], bool], home: Path, seconds: float = 280) -> None:
+def wait_for(holds: Callable[[], bool], home: Path, seconds: float = 800) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         logs = "\n".join(path.read_text()[-800:] for path in home.glob("campaigns/*/process.log"))
@@ -67,7 +79,7 @@ def chat(script: Path, said: str, thread: str) -> subprocess.Popen[str]:
 
 
 def answer(process: subprocess.Popen[str]) -> dict:
-    told, failed = process.communicate(timeout=280)
+    told, failed = process.communicate(timeout=800)
     assert process.returncode == 0, told + failed
     return json.loads(told)
 
@@ -90,7 +102,8 @@ def check_whole(home: Path, runs: tuple[str, ...]) -> None:
         assert "Traceback" not in told
 
 
-def test_two_campaigns_and_a_chat(netwright_home, script):
+@pytest.mark.timeout(900)
+def test_two_campaigns_and_a_chat(netwright_home, script, ended):
     for name, seed in (("a", 1), ("b", 2)):
         start_campaign(settings(script, seed, "campaign.candidates=3", "budget.cycles=1"), name)
     assert set(states().values()) <= {"starting", "running"}
@@ -109,8 +122,8 @@ def test_two_campaigns_and_a_chat(netwright_home, script):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_at_size_each_is_as_it_is_alone(tmp_path, monkeypatch, script):
+@pytest.mark.timeout(3600)
+def test_at_size_each_is_as_it_is_alone(tmp_path, monkeypatch, script, ended):
     """Three cycles of twelve each, one of them paused and gone on with, a chat of three turns beside them."""
     together, alone = tmp_path / "together", tmp_path / "alone"
     size = ("campaign.candidates=12", "budget.cycles=3")
