@@ -45,14 +45,16 @@ class CallPool:
         self.shared = shared
         self._most = at_once + most_waiting
         self._open = 0
-        self._closing = threading.Event()
+        self._cancelled: set[threading.Event] = set()
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="call")
         self._waiters = ThreadPoolExecutor(max_workers=WAITING, thread_name_prefix="wait")
 
     def close(self) -> None:
-        """Let what runs end, refuse what waits, and close what tools share."""
-        self._closing.set()
+        """Take back what runs, which ends at its next safe point, and close what tools share."""
+        with self._lock:
+            for cancelled in self._cancelled:
+                cancelled.set()
         for pool in (self._waiters, self._pool):
             pool.shutdown(wait=True, cancel_futures=True)
         self.shared.close()
@@ -83,13 +85,20 @@ class CallPool:
             if self._open >= self._most:
                 raise TooBusy(f"{self._open} calls are open already, more are not taken: try again in a second")
             self._open += 1
+            self._cancelled.add(cancelled)
+
+        def left(future: Future[dict[str, Any]] | None) -> None:
+            with self._lock:
+                self._open -= 1
+                self._cancelled.discard(cancelled)
+
         try:
             pool = self._waiters if tool.waits else self._pool
             future = pool.submit(self._run, tool, arguments, Context(self.shared, report, cancelled))
         except RuntimeError as error:
-            self._left(None)
+            left(None)
             raise ToolError("netwright is closing: ask again when it runs") from error
-        future.add_done_callback(self._left)
+        future.add_done_callback(left)
         return future
 
     def call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -99,10 +108,6 @@ class CallPool:
             ToolError: it cannot do it, and why.
         """
         return self.submit(name, arguments, threading.Event()).result()
-
-    def _left(self, future: Future[dict[str, Any]] | None) -> None:
-        with self._lock:
-            self._open -= 1
 
     def _run(self, tool: Tool[Any, Any], arguments: dict[str, Any], context: Context) -> dict[str, Any]:
         context.check()

@@ -97,7 +97,8 @@ class Shared:
         """A warm sandbox that validates and holds no data."""
         from ...tools.execution import validation_image
 
-        return self._keep(self.open_sandbox(validation_image(), min(WARM, os.cpu_count() or 1)))
+        workers = self.config.sandbox.workers or min(WARM, os.cpu_count() or 1)
+        return self._keep(self.open_sandbox(validation_image(), workers))
 
     @property
     @_once

@@ -43,7 +43,7 @@ def netwright_home(module_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def server(module_home: Path) -> Iterator[HttpServer]:
-    with serving_http(module_home) as running:
+    with serving_http(module_home, "--set", "sandbox.workers=1") as running:
         yield running
 
 
