@@ -13,6 +13,8 @@ from ..tools.understanding import Understood, understand
 from .follow_words import Words, concept, ordinals, plain
 from .plans import Aim, Known, Reading, Talk
 
+MOST_CHARS = 500
+"""Characters of a follow-up; what is longer is a request of its own."""
 _NUMBER = r"(?:#|no\. ?|nr\. ?|n° ?|number |candidate |network |net |variant |model )?#?(\d{1,4})(?!\w)"
 _NOT_COUNTED = (
     r"(?![\w%.]|\s*(?:%|percent|prozent|x\b|times|epoch|variant|candidate|version|network|param|weight|thousand|million"
@@ -64,7 +66,7 @@ def read_follow_up(text: str, talk: Talk) -> Reading:
     Returns:
         ``new`` where it is a request of its own, ``unclear`` where nothing in it is understood.
     """
-    if talk.plan is None:
+    if talk.plan is None or len(text) > MOST_CHARS:
         return Reading(kind="new")
     words = Words(text)
     kinds = [kind for kind in ("help", "list", "best", "compare", "why", "explain", "code") if words.takes(kind)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..memory.types import RequestLimits
+from ..tools.generators.headers import STYLES
 from ..tools.tasks import known_datasets, task_info
-from ..tools.understanding import Understood, understand
+from ..tools.understanding import Understood, Wishes, understand
 from .asking import Told
 from .filling import filled, filled_reading
 from .follow_ups import read_follow_up, referred
-from .plans import Known, Plan, Reading, Step, Talk
+from .plans import MOST_CANDIDATES, Known, Plan, Reading, Step, Talk
 from .variants import CannotVary, earlier, train_epochs, variant
 
 EXAMPLE = "a CIFAR-10 classifier under 200k parameters"
@@ -67,6 +68,8 @@ def step_of(text: str, understood: Understood) -> Step:
     if understood.request is None:
         return Step(action="question", text=ask_dataset(), asked=text, understood=_partly(understood), **common)
     wishes = understood.wishes
+    if (wishes.candidates or 0) > MOST_CANDIDATES:
+        return Step(action="refusal", text=too_many(wishes.candidates), **common)
     plan = Plan(
         dataset=understood.request.task.dataset,
         limits=understood.request.limits,
@@ -86,6 +89,8 @@ def follow_step(text: str, reading: Reading, talk: Talk, candidates: int, epochs
     common: dict[str, Any] = {"notes": reading.notes, "language": reading.language}
     if reading.refusal is not None:
         return Step(action="refusal", text=reading.refusal, **common)
+    if (reading.candidates or 0) > MOST_CANDIDATES:
+        return Step(action="refusal", text=too_many(reading.candidates), **common)
     if reading.kind == "unclear":
         return Step(action="question", text=ask_again(), **common)
     if reading.kind in ("help", "list"):
@@ -148,7 +153,11 @@ def _completed(text: str, answer: Understood, talk: Talk) -> Step:
     if answer.request is None:
         if answer.refusal is not None:
             return Step(action="question", text=f"{answer.refusal}. {ask_dataset()}", asked=talk.asked)
-        return Step(action="question", text=ask_dataset(), asked=talk.asked, notes=answer.notes)
+        # What else was said counts too: "under 20k" where the data set was asked for.
+        says = (answer.limits, answer.style, answer.wishes) != (RequestLimits(), "any", Wishes())
+        asked = f"{talk.asked.strip()}; {text.strip()}" if says else talk.asked
+        so_far = _partly(understand(asked)) if says else ""
+        return Step(action="question", text=ask_dataset(), asked=asked, understood=so_far, notes=answer.notes)
     step = step_of(text, answer)
     assert step.plan is not None  # a request was understood
     limits = step.plan.limits if step.plan.limits != RequestLimits() else before.limits
@@ -169,6 +178,11 @@ def _completed(text: str, answer: Understood, talk: Talk) -> Step:
     if checked.refusal is not None:
         return Step(action="refusal", text=checked.refusal, notes=notes, language=step.language)
     return step.model_copy(update={"plan": plan, "understood": describe(plan), "notes": notes})
+
+
+def too_many(candidates: int | None) -> str:
+    """Why so many networks are not written in one turn."""
+    return f"{candidates:,} networks are more than one turn writes: at most {MOST_CANDIDATES}"
 
 
 def ask_dataset() -> str:
@@ -224,8 +238,6 @@ _SAID = {
 
 
 def _left_out(plan: Plan) -> str:
-    from ..tools.generators.headers import STYLES
-
     return ", ".join(style for style in STYLES if style not in plan.styles)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from ..memory.types import Frozen, Request, RequestLimits
 from ..tools.tasks import task
+
+MOST_CANDIDATES: Final = 256
+"""Networks that one turn writes at most."""
 
 Answered = Literal["code", "explain", "compare", "why", "best", "list", "help"]
 """What is answered from what is on record."""
@@ -74,7 +77,7 @@ class Plan(Frozen):
     dataset: str
     limits: RequestLimits = RequestLimits()
     styles: tuple[str, ...] = ("any",)
-    candidates: int | None = Field(default=None, ge=1, le=256)
+    candidates: int | None = Field(default=None, ge=1, le=MOST_CANDIDATES)
     epochs: int | None = Field(default=None, ge=1)
     seed: int | None = Field(default=None, ge=0)
     draw: int = Field(default=0, ge=0)

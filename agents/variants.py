@@ -15,7 +15,8 @@ LARGER = 1.25
 """And the least that "larger" must have."""
 FASTER = 0.75
 """Times the FLOPs of what it varies: the most that "faster" may take."""
-MORE_CANDIDATES, MOST_CANDIDATES = 2, 64
+MORE_CANDIDATES, MOST_BY_ITSELF = 2, 64
+"""What is to be more accurate writes so many times the candidates, and this many at most unless more are asked for."""
 WIDTHS = {"wider": 1.2, "deeper": 1.0, "narrower": 1.0, "shallower": 1.0}
 """Least parameters, or most for the last two, as a share of what is varied."""
 
@@ -56,7 +57,7 @@ def variant(reading: Reading, base: Plan, known: Known | None, candidates: int) 
     }
     if "accurate" in reading.aims and reading.candidates is None:
         more = MORE_CANDIDATES * (base.candidates or candidates)
-        changes["candidates"] = min(max(MOST_CANDIDATES, base.candidates or 0), more)
+        changes["candidates"] = min(max(MOST_BY_ITSELF, base.candidates or 0), more)
     plan = base.model_copy(update=changes)
     check_limits(plan)
     return plan.model_copy(update={"said": in_words(plan)})

@@ -16,6 +16,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -87,6 +88,7 @@ def soak(folder: Path, candidates: int, kills: int, epochs: int) -> dict[str, An
     log = killed(disturbed, asked, done(calm), kills, SEED)
     return {
         "candidates": candidates,
+        "epochs": epochs,
         "kills": log,
         "undisturbed_s": undisturbed_s,
         "killed_s": time.perf_counter() - begun - undisturbed_s,
@@ -97,17 +99,41 @@ def soak(folder: Path, candidates: int, kills: int, epochs: int) -> dict[str, An
     }
 
 
+def publish(found: dict[str, Any]) -> None:
+    """Put the figures between the marks of docs/soak.md."""
+    page = ROOT / "docs" / "soak.md"
+    before, mark, rest = page.read_text(encoding="utf-8").partition("<!-- measured: soak -->\n")
+    _, end, after = rest.partition("<!-- end: soak -->")
+    page.write_text(f"{before}{mark}\n{told(found)}\n\n{table(found)}\n\n{end}{after}", encoding="utf-8")
+
+
+def told(found: dict[str, Any]) -> str:
+    """What was run, on what."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    here = found["machine"]
+    return (
+        f"{found['candidates']:,} candidates, {len(found['kills'])} kills, {found['epochs']} epochs each, at "
+        f"{commit.stdout.strip()}, on {here['cpu']}, {here['cores']} cores; load at the end "
+        f"{found['load'][2]:.1f} (mean of 15 minutes, the benchmark's own processes included)."
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--candidates", type=int, default=2_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of each training")
+    parser.add_argument("--publish", action="store_true", help="put the table into docs/soak.md")
     parser.add_argument("--to", type=Path, default=ROOT / "build" / "soak")
     asked = parser.parse_args()
     found = soak(asked.to, asked.candidates, asked.kills, asked.epochs)
     found["aims"] = aims(found)
     (asked.to / "soak.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     print(table(found))
+    if asked.publish:
+        publish(found)
     print(f"\nall figures: {asked.to / 'soak.json'}")
     return 0 if all(one["met"] for one in found["aims"]) else 1
 

@@ -7,16 +7,14 @@ from contextlib import ExitStack, closing, contextmanager
 
 from langgraph.runtime import RunControl
 
-from ..agents.collapse import CollapseGuard
 from ..agents.evaluator import EvaluatorAgent
-from ..agents.learner import Learner, tuning_defaults, tuning_turns
+from ..agents.learner import tuning_defaults, tuning_turns
 from ..agents.models import ModelUnavailable
 from ..agents.models.batched import Style
 from ..agents.models.factory import ChatModelHandle, open_chat_model
 from ..agents.models.identity import NOT_HERE, model_identity
 from ..agents.prompting import chat_prompt
 from ..agents.reinforcer import Reinforcer, grpo_defaults
-from ..memory.adapters import AdapterStore
 from ..memory.corpus import Corpus
 from ..memory.home import home_folder
 from ..memory.novelty import NoveltyIndex
@@ -25,7 +23,7 @@ from ..memory.rows import Campaign
 from ..memory.types import Request, Task
 from ..sandbox import Sandbox, WorkerImage, open_sandbox
 from ..tools.datasets import prepare
-from ..tools.dedup.graphs import GraphStore, Tracer
+from ..tools.dedup.graphs import GraphStore
 from ..tools.devices import CPU, Device, find_devices, places_on
 from ..tools.execution import Validator, validation_image
 from ..tools.finetuning import LoraSettings, TuneConfig, TuningPair, check_tunable_here
@@ -37,10 +35,11 @@ from ..tools.tasks import task_info
 from ..tools.training import Evaluator, evaluation_image
 from .agents import designer_and_repairer, grafter, hinter_for, predictor
 from .asked import campaign_request, chosen_protocol, limits_hash, register_design, seen_request
-from .config import CampaignSettings, Config, ConfigError
+from .campaign_agents import Opened, evaluator, learner
+from .config import Config, ConfigError
 from .design import DesignServices
 from .library import check_library, open_library
-from .reinforcing import improvement, reinforcer
+from .reinforcing import reinforcer
 from .services import Event, Services, no_events
 from .workshop import Workshop
 
@@ -58,12 +57,11 @@ def open_services(
     control = control or RunControl()
     request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
     prepare(request.task.dataset)
-    settings, seed, key = config.campaign, config.campaign.seed, limits_hash(request, config)
-    seen = seen_request(request, chosen)
+    seen, key = seen_request(request, chosen), limits_hash(request, config)
     _same_model(records.get_campaign(run), config)
     model = open_chat_model(config.model)
     tuning = config.tuning or tuning_defaults(model.name, model.style)
-    tuned = settings.tune and model.tunable
+    tuned = config.campaign.tune and model.tunable
     if tuned:
         _check_improvement(config, model, tuning)
     corpus = Corpus(records, ((p.header.render(), p.source) for p in packaged_corpus()))
@@ -76,65 +74,30 @@ def open_services(
         _sandbox(config, image, devices) as sandbox,
         closing(GraphStore(home_folder("novelty") / "graphs.db")) as graphs,
     ):
+        opened = Opened(config, run, records, request, chosen, seen, key, model, sandbox, devices, corpus)
         validator = Validator(sandbox, limits=config.sandbox.validation)
-        hinter = hinter_for(config, sandbox)
-        agents = designer_and_repairer(config, run, model, records, validator, request, chosen, library, hinter)
+        designer, repairer = designer_and_repairer(
+            config, run, model, records, validator, request, chosen, library, hinter_for(config, sandbox)
+        )
+        grafting = Grafting(sandbox, validator, seen.task, seen.limits)
         yield Services(
             config=config,
             records=records,
-            designer=agents[0],
-            repairer=agents[1],
-            evaluator=EvaluatorAgent(
-                records,
-                Evaluator(sandbox, config.evaluation.memory_mb, devices),
-                request.task,
-                chosen,
-                corpus,
-                index,
-                _threshold(settings),
-                sandbox.workers,
-                novelty=settings.novelty,
-                limits_hash=key,
-                tracer=Tracer(sandbox, seen.task, graphs, config.sandbox.validation),
-                threshold_share=settings.threshold_share or 0.0,
-                admit_all=settings.admit == "all",
-            ),
-            learner=Learner(
-                model,
-                records,
-                AdapterStore(records, run),
-                corpus,
-                seen,
-                _replay(seen, model.style),
+            designer=designer,
+            repairer=repairer,
+            evaluator=evaluator(opened, index, graphs),
+            learner=learner(
+                opened,
                 tuning,
-                seed=seed,
-                limits_hash=key,
+                _replay(seen, model.style),
                 enabled=tuned,
-                initial_adapter=config.model.adapter,
-                guard=CollapseGuard(settings.guard.valid, settings.guard.distance) if settings.guard.enabled else None,
-                least_pairs=settings.least_pairs,
-                most_pairs=settings.most_pairs,
-                least_share=settings.least_share,
-                from_base=settings.tune_from == "base",
-                reinforcer=reinforcer(
-                    config, model, records, sandbox, request, devices, stopping=lambda: control.drain_requested
-                )
-                if tuned and "grpo" in settings.improve
-                else None,
-                improvement=improvement(settings.improve, config.grpo.order),
+                stopping=lambda: control.drain_requested,
             ),
-            grafter=grafter(config, records, agents[0], Grafting(sandbox, validator, seen.task, seen.limits), key),
+            grafter=grafter(config, records, designer, grafting, key),
             predictor=predictor(config, records, request, chosen),
             control=control,
             notify=notify,
         )
-
-
-def _threshold(settings: CampaignSettings) -> float | None:
-    """The threshold as it is set, or the task's own; ``None`` where cycle 1 is to set it."""
-    if settings.threshold is not None or settings.threshold_share is not None:
-        return settings.threshold
-    return task_info(settings.dataset).threshold
 
 
 def _check_improvement(config: Config, model: ChatModelHandle, tuning: TuneConfig) -> None:

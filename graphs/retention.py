@@ -17,8 +17,7 @@ _log = logging.getLogger(__name__)
 def open_checkpoints(folder: Path) -> sqlite3.Connection:
     """The campaign's checkpoints, in a file that gives back the room of what is deleted.
 
-    ``synchronous=NORMAL``: a loss of power may take the newest checkpoint, never the file. The steps after the one
-    before it are then done again, which the records make free of effect.
+    ``synchronous=NORMAL``: a kill takes nothing; for a loss of power there is :func:`distrust_checkpoints`.
     """
     connection = sqlite3.connect(folder / "checkpoints.db", check_same_thread=False)
     connection.execute("PRAGMA busy_timeout=60000")
@@ -30,13 +29,23 @@ def open_checkpoints(folder: Path) -> sqlite3.Connection:
     return connection
 
 
+def distrust_checkpoints(folder: Path) -> None:
+    """Forget where the campaign stood, after a loss of power.
+
+    It may have taken the records' newest transactions and left the checkpoint that comes after them. From the beginning
+    of its open cycle a campaign finds in the records what is done, and does the rest.
+    """
+    for path in folder.glob("checkpoints.db*"):
+        path.unlink()
+
+
 def prune_checkpoints(connection: sqlite3.Connection, run: str) -> None:
     """Keep the newest checkpoint only: LangGraph stores one per step and never drops any."""
     newest = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ?"
     with connection:
         for table in ("writes", "checkpoints"):
             connection.execute(f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_id < ({newest})", (run, run))
-    connection.execute("PRAGMA incremental_vacuum").fetchall()
+    connection.executescript("PRAGMA incremental_vacuum")  # execute() takes one step of it, which frees one page
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

@@ -21,12 +21,13 @@ from ..tools.logs import log_context
 from ..tools.report import campaign_report, write_report
 from .attempt import attempt
 from .config import Config
-from .journal import Happening, note
+from .journal import Happening, happenings, note
 from .locking import CampaignBusy, one_process
 from .logs import campaign_log
 from .morning import write_morning
 from .notifying import News, tell_webhook
 from .recovery import recover_trials
+from .retention import distrust_checkpoints
 from .services import SPENT, Event, no_events
 from .sizes import mark_beginning
 from .standing import asked, beat, heartbeat
@@ -126,7 +127,7 @@ def _supervised(
         _tell(run, records, config, "waiting", trouble=trouble.kind)
 
     supervisor = Supervisor(run, records, folder, config.supervision, seed=config.campaign.seed, tell=tell)
-    _note_beginning(run, records, folder)
+    _note_beginning(run, folder)
     while True:
         inner = AttemptControl(control)
         try:
@@ -137,6 +138,10 @@ def _supervised(
                 raise
             if control.drain_requested:
                 return None
+            left_s = _left_s(run, records, config, supervisor)
+            if left_s is not None and left_s <= 0:
+                _pay_waiting(run, records, supervisor)
+                return f"{SPENT}{config.budget.wall_s:g} seconds of wall time, the last of them waiting: {error}"[:1000]
             continue
         if reason is None and inner.drain_reason and inner.drain_reason.startswith(SPENT):
             return inner.drain_reason
@@ -148,19 +153,27 @@ def _prepare(run: str, records: Records, config: Config, folder: Path, superviso
     mark_beginning(records, folder)
     records.set_operation(run, {name: getattr(config, name).model_dump(mode="json") for name in OPERATION})
     records.update_campaign(run, state="running", stop_reason=None)
-    if supervisor.unpaid_s:
-        records.spend(run, key=f"wall/waited/{uuid4().hex[:8]}", wall_s=supervisor.unpaid_s)
-        supervisor.unpaid_s = 0.0
+    _pay_waiting(run, records, supervisor)
     beat(folder)
     recover_trials(records, run)
 
 
-def _note_beginning(run: str, records: Records, folder: Path) -> None:
-    stored, last = records.get_campaign(run), heartbeat(folder)
-    if stored.state in ("running", "waiting") and last is not None:
+def _pay_waiting(run: str, records: Records, supervisor: Supervisor) -> None:
+    """Put what was waited on the campaign's account: a night ends when it was to end."""
+    if supervisor.unpaid_s:
+        records.spend(run, key=f"wall/waited/{uuid4().hex[:8]}", wall_s=supervisor.unpaid_s)
+        supervisor.unpaid_s = 0.0
+
+
+def _note_beginning(run: str, folder: Path) -> None:
+    """Write down that a process takes the campaign up, and that the one before did not say how it ended."""
+    before, last = happenings(folder), heartbeat(folder)
+    if before and before[-1].what not in ("ended", "stopped", "failed") and last is not None:
         how = "the machine went down" if last.elsewhere else "its process died without a word: killed, or out of memory"
         note(folder, Happening(what="killed", reason=how, seconds=round(last.age_s, 1)))
         _log.warning("the process before this one did not end properly: %s", how)
+        if last.elsewhere:
+            distrust_checkpoints(folder)
     note(folder, Happening(what="begun"))
     _log.info("campaign %s begun, process %d", run, os.getpid())
 

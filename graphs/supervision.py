@@ -131,7 +131,6 @@ class Supervisor:
     def _begin(self, trouble: Trouble) -> None:
         self._since, self._tries = now(), 0
         note(self._folder, Happening(what="waiting", kind=trouble.kind, reason=trouble.reason))
-        self._tell(trouble)
 
     def _wait(self, trouble: Trouble, seconds: float, control: RunControl) -> None:
         until = now() + timedelta(seconds=seconds)
@@ -145,7 +144,10 @@ class Supervisor:
         reason = f"waiting ({trouble.kind}) until {until:%H:%M:%S} UTC, try {self._tries + 1}: {told.reason}"
         _log.warning("%s", reason)
         self._say(reason)
-        deadline, next_beat = time.monotonic() + seconds, 0.0
+        self._beat(told)
+        deadline, next_beat = time.monotonic() + seconds, time.monotonic() + BEAT_S
+        if self._tries == 1:
+            self._tell(trouble)
         while (left := deadline - time.monotonic()) > 0 and not control.drain_requested:
             if time.monotonic() >= next_beat:
                 self._beat(told)

@@ -35,6 +35,8 @@ from .workshop import Workshop
 __all__ = ["ThreadSummary", "list_threads", "open_conversation"]
 
 Approve = Literal["ask", "always", "never"]
+MOST_CHARS = 20_000
+"""Characters of a message that are kept; a request of half of that is refused already."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OPEN = frozenset({"approval", "stopped", "failed"})
 _log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ class ThreadSummary(BaseModel):
     Attributes:
         first: the first words that were said in it.
         at: when something was said last, ISO 8601, UTC.
-        state: kind of the last reply; ``open`` where the last message has none yet; ``empty``.
+        state: kind of the last reply; ``open`` where the last message has none yet.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,11 +68,10 @@ def list_threads(records: Records) -> list[ThreadSummary]:
     found = []
     for path in sorted((home() / "threads").glob("*/thread.db")):
         with closing(ThreadFile(path.parent)) as file:
-            said = file.exchanges()
-        if said:
-            last = said[-1]
+            first, last = file.first(), file.last()
+        if first is not None and last is not None:
             state = last.reply.kind if last.reply else "open"
-            words = " ".join(said[0].said.split())[:80]
+            words = " ".join(first.said.split())[:80]
             found.append(ThreadSummary(thread=path.parent.name, first=words, at=last.replied or last.at, state=state))
     return sorted(found, key=lambda one: one.at, reverse=True)
 
@@ -121,7 +122,7 @@ class _Thread:
         self, text: str, *, notify: Callable[[Event], None] = no_events, control: RunControl | None = None
     ) -> Reply:
         """Take one message and answer it; see :class:`~netwright.graphs.turns.Conversation`."""
-        last = self._file.last()
+        text, last = text[:MOST_CHARS], self._file.last()
         if last is not None and last.reply is None:
             if last.said == text:  # the same message once more, after its answer was cut off
                 return self._answer(last, notify, control)
@@ -210,5 +211,16 @@ class _Thread:
                     return stopped_reply(self._work.control.drain_reason)
                 answered = self._file.exchange(exchange.k).reply
                 if answered is not None:
-                    saver.delete_thread(str(exchange.work))
+                    _prune(connection, exchange.work, whole=answered.kind != "question")
                     return answered
+
+
+def _prune(connection: sqlite3.Connection, work: int, *, whole: bool) -> None:
+    """Drop the checkpoints of a turn that is answered: nobody goes on from there.
+
+    Args:
+        whole: those of all turns before it too; a question leaves an approval open that was asked before it.
+    """
+    with connection:
+        for table in ("writes", "checkpoints"):
+            connection.execute(f"DELETE FROM {table} WHERE ? OR thread_id = ?", (whole, str(work)))

@@ -85,6 +85,11 @@ class ThreadFile:
         rows = self._all(f"SELECT {_COLUMNS} FROM exchanges ORDER BY k DESC LIMIT 1")
         return _exchange(rows[0]) if rows else None
 
+    def first(self) -> Exchange | None:
+        """The oldest exchange."""
+        rows = self._all(f"SELECT {_COLUMNS} FROM exchanges ORDER BY k LIMIT 1")
+        return _exchange(rows[0]) if rows else None
+
     def begin(self, said: str, work: int | None = None, decision: bool | None = None) -> Exchange:
         """Write a message down, with what it decides or goes on with.
 

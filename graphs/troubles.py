@@ -38,6 +38,9 @@ _CUT: Final = 400
 class DiskLow(OSError):
     """Less disk is free than a campaign wants to see."""
 
+    def __str__(self) -> str:
+        return self.strerror or ""
+
 
 class Trouble(Frozen):
     """What a campaign waits for.

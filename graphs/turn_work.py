@@ -138,7 +138,10 @@ class TurnWork:
                 ).finished
                 # A request has its place in the records now, where what understanding it cost belongs too.
                 key = f"understand/{self.thread}/{work}"
-                self.records.spend(self.run(work), key=key, tokens=self.understand(work).tokens)
+                spent = self.understand(work).tokens
+                self.records.spend(
+                    self.run(work), key=key, agent="interpreter", model=self.config.model.name, tokens=spent
+                )
                 return ended
             except CampaignBusy:
                 if self.control.drain_requested:

@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from .block_types import BLOCK_STAGES, Block, BlockCheck, BlockStage, Category
 from .home import home_folder
+from .wal import switch_to_wal
 
 _SCHEMA: Final = 1  # of the file, in its ``user_version``
 _BATCH: Final = 200  # blocks per transaction, and ids per query (SQLite allows 999 variables)
@@ -178,7 +179,7 @@ class BlockStore:
             connection.executemany("DELETE FROM blocks WHERE id = ?", [(block_id,) for block_id in ids])
 
     def _prepare(self) -> None:
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        switch_to_wal(self._connection)
         self._connection.execute("PRAGMA synchronous = NORMAL")
         version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
         if version not in (0, _SCHEMA):

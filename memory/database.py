@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from . import migrations
 from .home import home
+from .wal import switch_to_wal
 
 BUSY_TIMEOUT_MS: Final = 60_000  # how long a writer waits for another process's transaction
 SUPPORTED: Final = ("sqlite", "postgresql")
@@ -87,23 +86,10 @@ def _configure_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # netwright itself says BEGIN, see _begin_sqlite
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    _switch_to_wal(cursor)
+    switch_to_wal(cursor, BUSY_TIMEOUT_MS / 1000)
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
-
-
-def _switch_to_wal(cursor: Any) -> None:
-    """Set the journal mode, which the file then keeps; SQLite does not wait here as it does for a lock."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from .home import home_folder
+from .wal import switch_to_wal
 
 _SCHEMA: Final = 1
 _BUSY_S: Final = 60.0
@@ -75,7 +76,7 @@ class FileIndex:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
+        switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 

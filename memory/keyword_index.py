@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
+from .wal import switch_to_wal
+
 _FORMAT: Final = 1  # in the file's ``user_version``; an index is derived, so one of another format is made anew
 _BATCH: Final = 500
 
@@ -44,7 +46,7 @@ class KeywordIndex:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, timeout=60.0, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        switch_to_wal(self._connection)
         self._connection.execute("PRAGMA synchronous = NORMAL")
         version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
         drop = (

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..memory.home import home_folder
+from ..memory.wal import switch_to_wal
 
 PACKAGED: Final = "all-MiniLM-L6-v2"
 """The embedding model that needs no hub: 22 M parameters, 384 numbers per text."""
@@ -87,7 +88,7 @@ class VectorCache:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, timeout=60.0, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        switch_to_wal(self._connection)
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL)")
 

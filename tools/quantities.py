@@ -49,6 +49,7 @@ _COUNTED = re.compile(
 _FRACTION = re.compile(
     r"(?<![\w./])([13])[/⁄]([248])(?=\s+(?:(?:of\s+)?an?\s+)?(?:thousand|million|billion|[kmg]i?b|kilo|mega)\b)"
 )
+_TWICE = re.compile(r"(?<![\w.,])(\d[\d,]*)\s*\(\s*(\d+)\s*\)")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
@@ -65,7 +66,10 @@ def plain_numbers(text: str) -> str:
     text = _FRACTION.sub(lambda m: f"{Decimal(m[1]) / Decimal(m[2])}", text)
     text = re.sub(r"[⁰¹²³⁴-⁹]+", lambda m: "^" + m.group().translate(_SUPERSCRIPTS), text)
     text = text.replace("—", ", ").translate(dict.fromkeys(map(ord, "−–‒‐‑﹣－"), "-"))
-    return re.sub(r"\b(?:minus|negative)\s+(?=[\d.])", "-", _digits_for_words(text))
+    text = _digits_for_words(text)
+    # "15,000 (fifteen thousand)" says one number twice.
+    text = _TWICE.sub(lambda m: m[1] if m[1].replace(",", "") == m[2] else m.group(), text)
+    return re.sub(r"\b(?:minus|negative)\s+(?=[\d.])", "-", text)
 
 
 def value_of(digits: str, unit: str | None) -> Decimal:

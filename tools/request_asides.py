@@ -59,6 +59,10 @@ _GUARD = (
     r"|guardrails?|safeguards?|firewall|time[\s-]?outs?|restrictions?|protections?|filters?|approvals?"
     r"|verification|logging|audit\w*|permissions?\s+checks?)"
 )
+_UNTIL = (
+    r"(?:(?!\band\s+(?:design|make|build|give|create|write|show|train)\b)"
+    r"[^.;:,\n])*"
+)
 # Orders to netwright itself. Each is passed over and named in a note.
 _ORDERS = (
     rf"(?:please\s+)?(?:do\s+)?(?:ignore|ignoring|disregard|forget|override|overrule|neglect|drop"
@@ -87,8 +91,9 @@ _ORDERS = (
     r"|out\s+)*(?:all\s+|the\s+|your\s+|full\s+|whole\s+|own\s+|hidden\s+|initial\s+)*(?:system\s+prompt"
     r"|system\s+message|hidden\s+prompt|initial\s+prompt|developer\s+message|prompt|instructions"
     r"|configuration|config|source\s+code\s+of\s+netwright)\b",
-    r"\byou\s+are\s+(?:now|no\s+longer|hereby|actually|in|a|an|dan|not)\b[^.;\n]*|\b(?:act|behave|respond"
-    r"|pretend)\s+(?:as|like|to\s+be|you)\b[^.;\n,]*",
+    r"\byou\s+are\s+(?:now|no\s+longer|hereby|actually|in|a|an|dan|not)\b"
+    rf"{_UNTIL}|\b(?:act|behave|respond"
+    rf"|pretend)\s+(?:as|like|to\s+be|you)\b{_UNTIL}",
     r"\b(?:developer|debug|god|admin|root|maintenance|jailbreak|dan|unrestricted"
     r"|sudo)[\s-]+mode(?:\s+(?:on|enabled|activated|now))?|\bjail[\s-]?break(?:en|ed)?\b"
     r"|\bdo\s+anything\s+now\b",
@@ -121,7 +126,7 @@ _SECRET_PATH = (
     r"|passwd\b|/?etc/shadow|shadow\s+file|c:\\|\.env\b|\.aws\b|\.bashrc|\.netrc|\.git/|file://)"
 )
 _READ = (
-    r"(?:read|open|load|write|writ|print|dump|list|scan|delet|remov|steal|leak|copy|copie|upload|send|sent"
+    r"(?:e-?mail|read|open|load|write|writ|print|dump|list|scan|delet|remov|steal|leak|copy|copie|upload|send|sent"
     r"|post|exfiltrat|fetch|"
     r"download|connect|access|import|return|includ|show|reveal|collect|log|walk|search|look|get|find"
     r"|encrypt|wip|eras|modif|chang|"
@@ -135,7 +140,8 @@ _KEPT = (
     r"|ssh[\s-]+keys?|wallets?|cookies)"
 )
 _FILES = (
-    r"(?:(?<!image )(?<!picture )(?<!png )(?<!jpeg )(?<!jpg )files?(?!\s+(?:size|smaller|of\s+\d|under"
+    r"(?:(?<!image )(?<!picture )(?<!png )(?<!jpeg )(?<!jpg )(?<![kmg]b )(?<![kmg]ib )files?(?!\s+(?:size"
+    r"|smaller|of\s+\d|under"
     r"|below))|file[\s-]?systems?|(?:hard\s+)?(?:disk|drive)s?\b|(?:home\s+|root\s+|working\s+"
     r"|current\s+)?(?:director(?:y|ies)|folders?))"
 )
@@ -178,7 +184,9 @@ _REACH = (
         rf"\b(?:send|sent|post|upload|download|fetch|connect|request|phone|ping|beacon|contact|report|transmit"
         rf"|call|exfiltrat|talk|stream|e-?mail|mail|access|use|query|quer|get|reach|open|load|read)(?:s|es|ing"
         rf"|ies|ting|y|e)?{_NEAR}{_NET}"
-        r"|\b(?:network|internet)\s+(?:access|connection)\b|\bphones?\s+home\b|\baccess(?:es"
+        r"|\b(?:send|transmit|upload|post|leak)\w*\s+(?:(?:the|its|all|any|my|user)\s+)*(?:data|labels|weights"
+        r"|images|information|files)\b"
+        r"(?!\s+for)|\b(?:network|internet)\s+(?:access|connection)\b|\bphones?\s+home\b|\baccess(?:es"
         r"|ing)?\s+(?:to\s+)?(?:the\s+)?(?:internet|network|web)\b|\binternet\s+access\b",
         "other machines",
     ),
@@ -190,6 +198,9 @@ _REACH = (
     (_PROGRAM, "other programs"),
 )
 _REACHES = tuple((re.compile(pattern, re.I), what) for pattern, what in _REACH)
+# "must not read files" asks for nothing.
+_NEVER = re.compile(r"\b(?:no|not|without|never|cannot|neither|nor|\w+n't)(?:\s+[a-z]+){0,3}\s*$")
+_DENIED = re.compile(r"\s*(?:is\s+|are\s+|be\s+)?(?:disabled|off|denied|forbidden|blocked|prohibited)\b")
 _PLACES = re.compile(r"\bhttps?://\S+|(?<![\w<])(?:~|\.{1,2})?(?:/[\w.-]+){2,}/?|\b[\w-]+@[\w.-]+\b")
 
 
@@ -218,8 +229,10 @@ def without_orders(low: str) -> tuple[str, tuple[str, ...]]:
 def reaches(low: str) -> tuple[str, str] | None:
     """What outside the sandbox a network is asked to reach, and the words; ``None`` if it is not."""
     for pattern, what in _REACHES:
-        if hit := pattern.search(low):
-            return what, shown(hit.group())
+        for hit in pattern.finditer(low):
+            before, after = low[max(0, hit.start() - 60) : hit.start()], low[hit.end() : hit.end() + 30]
+            if not _NEVER.search(before) and not _DENIED.match(after):
+                return what, shown(hit.group())
     return None
 
 

@@ -52,7 +52,10 @@ _NO_NAMES = (
     "watch smartwatch laptop "
     "pc computer robot drone board chip browser tablet homework project thesis course class lecture "
     "school demo app test fit fits runs "
-    "friend boss students me us under below parameter parameters budget negative binary"
+    "friend boss students me us "
+    "design build make create give "
+    "need want please i we you can could would hello hi help write "
+    "generate develop show find get train under below parameter parameters budget negative binary"
 )
 _TELLS = (
     r"predict(?:s|ing)?|detect(?:s|ing)?|identif(?:y|ies|ying)|tells?\s+apart|distinguish(?:es|ing)?(?:\s+between)?"
@@ -134,6 +137,7 @@ def _unknown_name(low: str) -> str | None:
         rf"\b(?:on|for|classif(?:y|ies|ying)|recogni[sz](?:e|es|ing)|{_TELLS})\s+({name}(?:[\s-]+{name})*?){_STOP}",
         rf"\b(?:an?|the)\s+([\w-]+(?:\s+[\w-]+){{0,2}})\s+{kind}",
         rf"\b(?:classifiers?|classification|recognition)\s+of\s+({name}(?:\s+and\s+{name})?)",
+        rf"^\s*([\w-]+(?:\s+[\w-]+){{0,2}})\s+{kind}",
         # Words that no table knows, right before what they name.
         rf"([\u3040-\u9fff]+(?:\s+and\s+[\u3040-\u9fff]+)?)\s+(?:{kind}|recognize|image)",
     ):

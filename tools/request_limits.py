@@ -41,6 +41,7 @@ from .request_words import (
     UNREAD,
     VAGUE,
     Relation,
+    said_behind,
 )
 
 MOST_PARAMS = 10**12
@@ -63,6 +64,8 @@ class _Found:
     least: dict[int, str] = field(default_factory=dict)
     most: dict[int, str] = field(default_factory=dict)
     flops: dict[int, str] = field(default_factory=dict)
+    exact: set[int] = field(default_factory=set)
+    bare: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,8 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
         RequestError: a limit on something else, or one that is unclear, contradictory or not positive.
     """
     text = _plain(text, task)
-    for beside in BESIDE.finditer(text):
-        notes.append(f"'{beside.group().strip()}' was passed over: it says nothing of the network")
+    for aside in BESIDE.finditer(text):
+        notes.append(f"'{aside.group().strip()}' was passed over: it says nothing of the network")
     text = BESIDE.sub(" ", text)
     _refuse_by_words(text)
     found, begin = _Found(), 0
@@ -195,7 +198,7 @@ def _read_one(text: str, begin: int, hit: re.Match[str], found: _Found, task: Ta
         tail=tail.group() if tail else "",
         rest=after[end:],
         noun=noun is not None,
-        suffix=suffix.lastgroup if suffix else None,
+        suffix=said_behind(suffix),
     )
     if flops := FLOPS.match(words.rest):
         _take_flops(words, words.rest[flops.end() :], found)
@@ -257,6 +260,10 @@ def _take(words: _Words, found: _Found) -> None:
         raise RequestError(
             f"'{words.tail}{words.said}' contradicts itself; {_ONLY}, {_EXAMPLE} or 'over 10k parameters'"
         )
+    if relation == "exact":
+        found.exact.add(value)
+    if relation == "none":
+        found.bare.add(value)
     if relation in ("least", "exact"):
         found.least[value] = words.said
     if relation in ("most", "exact", "none"):
@@ -265,7 +272,7 @@ def _take(words: _Words, found: _Found) -> None:
 
 def _take_flops(words: _Words, rest: str, found: _Found) -> None:
     behind = SUFFIX.match(rest)
-    relation = words.relation if words.relation != "none" else (behind.lastgroup if behind else "most")
+    relation = words.relation if words.relation != "none" else (said_behind(behind) or "most")
     if words.value < 1:
         raise RequestError(f"a limit on FLOPs must be positive, the request says {words.value:,f}")
     if relation != "most":
@@ -285,6 +292,9 @@ def _together(found: _Found, notes: list[str]) -> RequestLimits:
             said = ", ".join(f"{value:,}" for value in sorted(limits))
             notes.append(f"of several {name} limits ({said}) the tightest counts: {tightest(limits):,} parameters")
     least, most = max(found.least, default=None), min(found.most, default=None)
+    if found.exact and found.bare - found.exact:
+        said = " and ".join(f"{value:,}" for value in sorted(found.exact | found.bare))
+        raise RequestError(f"the limits contradict each other: {said} parameters, and one of them exactly")
     if most is not None and least is not None and least > most:
         raise RequestError(f"the limits contradict each other: at least {least:,} and at most {most:,} parameters")
     if least is not None and least > MOST_LEAST:

@@ -8,6 +8,8 @@ from decimal import Decimal
 from .quantities import NUMBER, UNIT, value_of
 from .request_limits import RequestError
 
+_UNIT = r"(?:(?:kilo|mega|giga)byte|[kmg]i?b)"
+_PARTS = {"half": "0.5", "quarter": "0.25"}
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _BYTE = r"(?:(?P<prefix>kilo|mega|giga|[kmg])[\s-]?(?P<binary>i|bi)?)?(?P<byte>bytes?|bits?|b)(?![a-z0-9])"
 # A lone "b" is a billion, and "kb" is bytes.
@@ -41,7 +43,9 @@ _FLOPS_AFTER = re.compile(
     rf"(?P<num>{NUMBER})(?:[\s-]*(?P<unit>{UNIT})(?=[\s-]|$))?[\s-]*{_FLOP}(?:[\s-]+(?P<noun>budget|limit|cap|count))?"
 )
 _FLOPS_BEFORE = re.compile(
-    rf"\b{_FLOP}(?:\s+(?:budget|limit|cap|count))?(?P<said>[\s:=<>≤≥]*(?:[a-z]+[\s:]+){{0,4}}?[<>≤≥=\s]*){_AMOUNT}(?!\s*(?:param|weight|%|[kmg]?b\b))"
+    rf"(?<!\d)(?<!\d )\b{_FLOP}(?:\s+(?:budget|limit|cap|count))?"
+    rf"(?P<said>[\s:=<>≤≥]*(?:[a-z]+[\s:]+){{0,4}}?[<>≤≥=\s]*){_AMOUNT}"
+    rf"(?!\s*(?:param|weight|%|[kmg]?b\b))"
 )
 
 
@@ -59,8 +63,12 @@ def plain_sizes(low: str) -> tuple[str, tuple[str, ...]]:
         raise RequestError(
             "operations per second say something of a machine; limit 'FLOPs' of one forward pass instead"
         )
-    low = _flops(low, notes)
-    return _bytes(low, notes), tuple(notes)
+    low = re.sub(rf"\b(half|quarter)\s+(?:of\s+)?an?\s+({_UNIT})s?\b", lambda m: f"{_PARTS[m[1]]} {m[2]}", low)
+    low = re.sub(rf"\ban?\s+(?:single\s+)?({_UNIT})s?\b", r"1 \1", low)
+    low = _bytes(_flops(low, notes), notes)
+    if hit := re.search(rf"(?:\S+\s+){{0,2}}\b{_UNIT}s?\b", low):
+        notes.append(f"no limit was read from '{hit.group()}'")
+    return low, tuple(notes)
 
 
 def _bytes(low: str, notes: list[str]) -> str:

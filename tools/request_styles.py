@@ -22,7 +22,7 @@ _STYLE_WORDS = {
 # "without skip connections" wishes for no residual network.
 _UNWISHED = re.compile(
     r"\b(?:no|not|non|without|never|avoid(?:ing)?|except(?:\s+for)?|(?:anything|everything)\s+but|other\s+than|instead\s+of|rather\s+than|(?:do\s+not|don't)\s+use)"
-    r"(?:\s+|-)(?:[\w-]+\s+){0,2}[\w-]*$"
+    r"(?:\s+|-)(?:(?!connections?\b|links?\b|blocks?\b)[\w-]+\s+){0,2}[\w-]*$"
 )
 # Words that also describe what is no style of its own: any other style that is named counts before them.
 _GENERAL = ("plain", "mlp")

@@ -11,6 +11,8 @@ MOST_CANDIDATES = 256
 """As many as ``netwright design --candidates`` takes."""
 MOST_EPOCHS = 10_000
 
+PIECES = "pieces"
+"""What the tables put for the words that Chinese and Japanese count things with."""
 _SMALL = {
     word: value
     for value, word in enumerate(
@@ -32,13 +34,13 @@ _COUNT = (
     r"|fifteen|twenty|thirty|fifty)"
 )
 _EPOCHS = (
+    re.compile(r"\b(?:number\s+of\s+)?epochs?\s*(?:=|:|\bof\b|\bis\b)\s*(?P<n>\d{1,6})(?![\w.])"),
     re.compile(
         rf"(?:\b(?:and|,)\s+)?(?:\b(?:train(?:ed|ing)?|fit)\s+(?:(?:it|them|that|the\s+\w+)\s+)?)?"
         rf"(?:(?:for|during|over|in|of|with|after|on)\s+)?(?:(?:at\s+most|exactly|just|only|about|the)\s+)?"
-        rf"{_COUNT}[\s-]*(?:full\s+|training\s+)?epochs?\b(?:\s+of\s+training)?"
+        rf"{_COUNT}[\s-]*(?:full\s+|training\s+|pieces\s+)?epochs?\b(?:\s+of\s+training)?"
     ),
     re.compile(r"\b(?:one|a\s+single|single)\s+epoch\b(?P<n>)"),
-    re.compile(r"\b(?:number\s+of\s+)?epochs?\s*(?:=|:|\bof\b|\bis\b)?\s*(?P<n>\d{1,6})(?![\w.])"),
 )
 _THING = (
     r"(?:variants?|variations?|candidates?|alternatives?|proposals?|suggestions?|versions?|options?|designs?|ideas?"
@@ -49,6 +51,7 @@ _PLURAL = (
     r"|networks|nets|models|classifiers|architectures|cnns|convnets)"
 )
 _CANDIDATES = (
+    re.compile(rf"{_COUNT}\s+{PIECES}\s+(?:(?!layer|param|weight|class|convol)[a-z][a-z0-9-]*\s+){{0,3}}?{_THING}\b"),
     re.compile(rf"\bbest\s+of\s+{_COUNT}\b(?!\s*[%kmb]\b)(?:\s+{_PLURAL})?"),
     re.compile(
         rf"{_COUNT}\s+(?:(?!layer|block|class|param|weight|epoch|channel|conv\b|hidden|bit|byte|flop|ms\b|fps"
@@ -79,7 +82,8 @@ _TRAIN = re.compile(
     rf"\b(?:re)?train\s+{_PRO}(?:\s+(?:afterwards|too|as\s+well|then|please|briefly|quickly))?(?![\w-])"
     r"|\b(?:and|then|also|please|to|,)\s+train(?=\s*(?:[.,;!?)]|$|and\b|for\b|on\b|with\b|a\b|an\b|briefly"
     r"|please|afterwards))"
-    r"|(?:^|[.;!?,]\s*)(?:please\s+)?train(?=\s+(?:mnist|cifar|svhn|fashion|digits|celeb|places|imagen)|\s*(?:[.,;!?)]|$|an?\b|and\b|me\b|for\b|my\b|\d|on\b|small\b"
+    r"|(?:^|[.;!?,]\s*)(?:please\s+)?train(?=\s+(?:mnist|cifar|svhn|fashion|digits|celeb|places|imagen)"
+    r"|\s*(?:[.,;!?)]|$|an?\b|and\b|me\b|for\b|my\b|\d|on\b|small\b"
     r"|one\b|two\b|three\b))"
     r"|\b(?<!pre)(?<!pre-)trained\b(?!\s+(?:quickly|fast|in|within|with\s+less|easily))"
     r"|\b(?:with|include|including|do|start|run)\s+(?:the\s+|a\s+|some\s+)?training\b(?!\s+(?:data|set"
@@ -90,8 +94,8 @@ _TOLD = re.compile(
     r"\b(?:\s+(?!and\b|then\b|under|below|at\b)[\w']+){0,6}?\s+"
     r"(?:accuracy|accuracies|learning\s+curves?|training\s+curves?|loss\s+curves?|scores?|how\s+(?:well"
     r"|good|accurate))(?!\w)"
-    r"|\b(?:what|which)\s+(?:\w+\s+){0,2}?(?:accuracy|score)\b(?!\s+limit)"
-    r"|\bhow\s+(?:well|good|accurate)(?:ly)?\b"
+    r"|\b(?:what|which)\s+(?:\w+\s+){0,4}?(?:accuracy|score)\b(?!\s+limit)"
+    r"|\bhow\s+(?:\S+\s+)?(?:well|good|accurate)(?:ly)?\b"
     r"|\b(?:with|and)\s+(?:its|their|the)\s+(?:\w+\s+)?(?:accuracy|learning\s+curve|curve)\b(?!\s*(?:of"
     r"|above|over|at|under|below|>|≥|=|\d))"
     r"|(?:^|[.,;!?]\s*)(?:the\s+)?(?:accuracy|learning\s+curve)\s+(?:please|too)\b"
@@ -105,9 +109,10 @@ def read_wishes(low: str) -> tuple[str, Wishes]:
     Raises:
         RequestError: a number that is too large, not positive, or said twice in different ways.
     """
-    epochs, low = _number("epochs", low, _EPOCHS, 1, MOST_EPOCHS)
     seed, low = _number("seed", low, (_SEED,), 0, 2**31 - 1)
+    epochs, low = _number("epochs", low, _EPOCHS, 1, MOST_EPOCHS)
     candidates, low = _number("candidates", low, _CANDIDATES, 1, MOST_CANDIDATES)
+    low = re.sub(rf"\b{PIECES}\b", " ", low)
     against = _NO_TRAIN.search(low) is not None
     low = _NO_TRAIN.sub(" ", low)
     train = epochs is not None or _TRAIN.search(low) is not None or _TOLD.search(low) is not None

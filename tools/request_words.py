@@ -48,10 +48,19 @@ TAIL = re.compile(rf"(?:(?:(?<![a-z])|(?=[^a-z]))(?:{RELATION.pattern}|{NOUN}|{B
 TAIL_CHARS = 120
 # A comparison behind the number, unless another number follows it: then it belongs to that one.
 SUFFIX = re.compile(
-    rf"[\s,-]*(?:(?P<most>(?:or|and)\s+{_LESS}|max(?:imum)?|at\s+(?:most|max)|tops|budget|limit|cap)"
+    rf"[\s,-]*(?:(?P<most1>or\s+(?:less|fewer|lower|smaller))|(?P<least1>or\s+(?:more|greater|higher"
+    rf"|larger)))(?![a-z])(?!\s+than\b)"
+    rf"|[\s,-]*(?:(?P<most>(?:or|and)\s+{_LESS}|max(?:imum)?|at\s+(?:most|max)|tops|budget|limit|cap)"
     rf"|(?P<least>(?:or|and)\s+(?:{_MORE}|up(?:wards?)?)|min(?:imum)?|at\s+(?:least|min)|\+))"
     r"(?![a-z])(?!\s+than\b)(?!\W*(?:an?\s+)?\d)"
 )
+
+
+def said_behind(hit: re.Match[str] | None) -> Relation | None:
+    """Which comparison a match of :data:`SUFFIX` is."""
+    return str(hit.lastgroup).rstrip("1") if hit is not None else None  # type: ignore[return-value]
+
+
 RANGE = re.compile(
     rf"(?P<lead>(?:between|from|range(?:\s+of)?)\s+)?(?:an?\s+)?{amount('a')}(?:[\s-]*{NOUN})?\s*"
     rf"(?:(?P<sep>(?:up\s+)?to|-|\.\.+|<=?\s*{NOUN}\s*<=?|≤\s*{NOUN}\s*≤)|and)\s*{amount()}"
@@ -64,7 +73,7 @@ COUNTABLE = (
 )
 # What may follow a number that has no noun: nothing that could be counted by it.
 THEN_NOTHING = re.compile(
-    rf"[\s-]*(?:$|[.,;:!?)\]]|[^\x00-\x7f]|(?:and|but|or|for|on|with|in|that|which|please|total|overall"
+    rf"[\s-]*(?:$|\d|[.,;:!?)\]]|[a-z_]+\s*=|[^\x00-\x7f]|(?:and|but|or|for|on|with|in|that|which|please|total|overall"
     rf"|using|to|at|max|min|"
     rf"under|below|over|above|no|not)\b"
     rf"|(?:(?!{COUNTABLE})[a-z][a-z-]*\s+){{0,3}}"

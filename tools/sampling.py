@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
@@ -82,6 +81,8 @@ class LanguageModel:
         folder = Path(folder)
         if not (folder / "adapter_config.json").is_file():
             raise FileNotFoundError(f"no adapter_config.json in {folder}; name a folder that peft saved")
+        from peft import PeftModel  # takes seconds to import, which processes that put no adapter on need not wait for
+
         tuned = PeftModel.from_pretrained(copy.deepcopy(self._base), str(folder))
         merged = tuned.merge_and_unload().eval()
         with self._lock:

@@ -43,13 +43,13 @@ def corrected(text: str, known: frozenset[str] = frozenset()) -> tuple[str, tupl
 
     def mended(hit: re.Match[str]) -> str:
         word = hit.group()
-        meant = None if word in known else _meant(word)
-        if meant is None:
+        found = None if word in known else meant(word)
+        if found is None:
             return word
-        note = f"'{word}' was read as '{meant}'"
+        note = f"'{word}' was read as '{found}'"
         if note not in notes:
             notes.append(note)
-        return meant
+        return found
 
     return _WORD.sub(mended, text), tuple(notes)
 
@@ -66,7 +66,8 @@ def _right() -> frozenset[str]:
     return frozenset((*english.split(), *_WORDS.split(), *_DATASETS.split(), *_NAMES.split()))
 
 
-def _meant(word: str) -> str | None:
+def meant(word: str) -> str | None:
+    """The word of requests that a misspelled word stands for; ``None`` if it is right, or nothing is near."""
     if word in _right() or len(word) > 20:
         return None
     near: dict[int, list[str]] = {}

@@ -36,6 +36,7 @@ _NO_END = "".join(
     for word in (
         "max",
         "min",
+        "mind",
         "ca",
         "approx",
         "mio",
@@ -53,6 +54,12 @@ _NO_END = "".join(
     )
 )
 """Words behind which a dot ends no sentence."""
+# What a sentence of a request has: a number, or a word of requests, or of courtesy.
+_HEARD = re.compile(
+    r"\d|mnist|cifar|svhn|digit|imagenette|celeb|places|house|fashion|net\b|network|classif|model|param|weight|train|accura|design"
+    r"|image|picture|recogni|variant|candidate|style|limit|budget|most|least|small|tiny|large|fast|thank|please|hello|\bhi\b|\bhey\b"
+    r"|resid|attention|transformer|mixer|convne|inception|dense|squeeze|separable|depthwise|perceptron|mlp|plain|layer|conv|skip"
+)
 _SENTENCE = re.compile(rf"(?<=[!?;。！？；\n])\s*|{_NO_END}\.\s+|\n+", re.I)
 
 
@@ -117,6 +124,7 @@ def _understand(text: str, reading: _Reading) -> Understood:
     if len(clean) > MAX_CHARS:
         raise RequestError(f"the request has {len(clean):,} characters; say it in at most {MAX_CHARS:,}")
     reading.note(notes)
+    clean = re.sub(r"^\s*(?:\d{1,2}[.)]|[-*#>]+)\s+(?=[^\W\d_])", "", clean, flags=re.M)
     clean = re.sub(r" {2,}", " ", re.sub(r"\s*\n\s*", "\n", clean.strip()))
     rest, pieces = without_pieces(clean)
     reading.language = language_of(rest)
@@ -134,6 +142,7 @@ def _understand(text: str, reading: _Reading) -> Understood:
         [f"passed over, because text changes no settings and runs nothing: '{said}'" for said in (*pieces, *orders)]
     )
     reading.note([f"passed over, because nothing is read from there: '{said}'" for said in places])
+    unread = _says_nothing(low)
     low = _read_beside(low, reading)
     try:
         request = read_request(low, reading.notes)
@@ -146,6 +155,7 @@ def _understand(text: str, reading: _Reading) -> Understood:
         raise
     reading.limits = request.limits
     reading.note(passed_over(low))
+    reading.note(unread)
     said = visible(text).strip() if not (pieces or orders) else _said(request, reading.styles.wished)
     return reading.outcome(request.model_copy(update={"text": said}))
 
@@ -159,6 +169,7 @@ def _in_english(text: str, reading: _Reading) -> str:
         code = language_of(sentence, reading.language)
         english = folded(sentence) if code == "en" else tongues()[code].english(sentence)
         english = re.sub(r"\bw/o\b", "without", re.sub(r"\bw/(?=\s|\d)", "with ", english))
+        english = re.sub(r"\*\*|(?<!\d)\*|\*(?!\d)", "", english)
         english, notes = corrected(english, tongues()[code].signs if code != "en" else frozenset())
         reading.note(notes)
         sentences.append(" ".join(english.split()).strip())
@@ -182,6 +193,14 @@ def _read_beside(low: str, reading: _Reading) -> str:
     reading.note(notes)
     low, reading.wishes = read_wishes(low)
     return low
+
+
+def _says_nothing(low: str) -> list[str]:
+    """Notes of sentences in which there is nothing of a request, so that they do not seem to have been heard."""
+    silent = [
+        said for said in re.split(r"\s[.;]+(?:\s|$)|[!?;]", low) if said.strip(" .,;:") and not _HEARD.search(said)
+    ]
+    return [f"'{shown(said)}' was passed over: it says nothing of a network" for said in silent[:3]]
 
 
 def _speaks_of_networks(low: str) -> bool:

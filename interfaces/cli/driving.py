@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from rich.markup import escape
 from ...memory.home import home_folder
 from ...memory.records import Records
 from ...memory.rows import Campaign
-from .console import going_on, graceful_stop, out, print_json
+from .console import PACKAGE, going_on, graceful_stop, out, print_json
 
 if TYPE_CHECKING:
     from ...graphs.config import Budget, Config
@@ -77,8 +79,22 @@ def _watched(name: str, records: Records, settings: Config, *, hidden: bool) -> 
 
     control, closed = RunControl(), summary(records.get_campaign(name), records)["cycles"]
     view = CampaignView(settings, closed=closed, hidden=hidden)
-    with graceful_stop(control.request_drain), view:
+    told = _told_on_stderr() if settings.supervision.enabled else nullcontext()
+    with graceful_stop(control.request_drain), told, view:
         return run_campaign(name, records, settings, control=control, notify=view)
+
+
+@contextmanager
+def _told_on_stderr() -> Iterator[None]:
+    """Say there what is waited for and when it goes on: where nobody watches, a service manager keeps it."""
+    logger, handler = logging.getLogger(PACKAGE), logging.StreamHandler()
+    handler.setLevel(logging.INFO)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _print_end(result: CampaignResult, records: Records, settings: Config, as_json: bool) -> None:

@@ -29,7 +29,7 @@ def mcp(
         Path | None,
         typer.Option(
             "--token-file",
-            help="File with the token for --http, made where it is missing; default: NETWRIGHT_TOKEN, or a new one.",
+            help="File with the token for --http; default: NETWRIGHT_TOKEN, or the data directory's own.",
             metavar="FILE",
         ),
     ] = None,
@@ -41,9 +41,10 @@ def mcp(
     """Serve the tools to other agents by the Model Context Protocol, until the client leaves or Ctrl-C."""
     from ...graphs.config import load_config
     from ...memory.home import home
+    from ..http.tokens import find_token
     from ..jobs.board import JobBoard
     from ..mcp.server import Serving
-    from ..mcp.transports import PATH, run_http, run_stdio, token_from
+    from ..mcp.transports import PATH, run_http, run_stdio
     from ..toolbox import registry
     from ..toolbox.shared import Shared
 
@@ -52,13 +53,13 @@ def mcp(
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     if token_file is not None and not http:
         fail("--token-file is for --http: over standard input and output there is nobody else to keep out")
-    token, made = token_from(token_file) if http else ("", False)
+    token = find_token(token_file) if http else None
     with Serving(registry(), Shared(settings), JobBoard(home(), settings=settings, at_once=jobs)) as serving:
-        if not http:
+        if token is None:
             run_stdio(serving)
             return
         place = f"[{host}]" if ":" in host else host
         err.print(f"MCP server at http://{place}:{port}{PATH}, for clients with the token", highlight=False)
-        if made:
-            err.print(f"Authorization: Bearer {token}", highlight=False, soft_wrap=True, markup=False)
-        run_http(serving, host, port, token)
+        if token.made:
+            err.print(f"Authorization: Bearer {token.value}", highlight=False, soft_wrap=True, markup=False)
+        run_http(serving, host, port, token.value)

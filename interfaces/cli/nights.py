@@ -27,12 +27,12 @@ def state_of(stored: Campaign, records: Records) -> dict[str, Any]:
 
 
 def print_states(campaigns: Sequence[Campaign], records: Records) -> None:
-    """One row for each campaign: its state, its process and its last sign of life, what it spent, and why it ended."""
+    """One row for each campaign: its state, its process and last sign of life, what it spent; then the reasons."""
     from ...tools.report.text import duration
     from ..campaign_process import campaign_state
 
-    table = Table("campaign", "state", "cycles", "candidates", "tokens", "running time", "why")
-    table.columns[-1].overflow = "fold"
+    table = Table("campaign", "state", "cycles", "candidates", "tokens", "running time")
+    reasons = []
     for stored in campaigns:
         state = campaign_state(records, stored)
         sign = f"\nseen {duration(state.heartbeat_age_s)} ago" if state.heartbeat_age_s is not None else ""
@@ -42,8 +42,11 @@ def print_states(campaigns: Sequence[Campaign], records: Records) -> None:
         if state.state == "stale":
             why = f"its process is gone: netwright campaign resume {stored.id}"
         figures = (state.cycles, stored.candidates, stored.tokens)
-        table.add_row(stored.id, shown, *map(str, figures), f"{stored.wall_s:.0f} s", escape(why))
+        table.add_row(stored.id, shown, *map(str, figures), duration(stored.wall_s))
+        reasons += [f"{stored.id}: {why}"] if why else []
     out.print(table)
+    for line in reasons:
+        out.print(escape(line), soft_wrap=True, highlight=False)
 
 
 def print_sizes(campaigns: Sequence[Campaign], records: Records, as_json: bool) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.markdown import Markdown
@@ -47,6 +47,7 @@ def chat(
     Reads lines from standard input where that is no terminal. Exit code of --say: 1 for a refusal or a failure.
     """
     from ...graphs.config import load_config
+    from ...graphs.locking import CampaignBusy
     from ...graphs.talking import list_threads, open_conversation
 
     if new and thread is not None:
@@ -58,7 +59,15 @@ def chat(
             _print_threads(threads, as_json)
             return
         name = thread or (threads[0].thread if threads and not new else None)
-        with open_conversation(settings, records, name, approve="always" if yes else "ask") as conversation:
+        with ExitStack() as stack:
+            approve: Literal["always", "ask"] = "always" if yes else "ask"
+            try:
+                conversation = stack.enter_context(open_conversation(settings, records, name, approve=approve))
+            except CampaignBusy as busy:
+                if thread is not None:
+                    raise
+                err.print(f"[yellow]{escape(str(busy))}; this is a new conversation[/]")
+                conversation = stack.enter_context(open_conversation(settings, records, approve=approve))
             session = _Session(conversation, records, as_json)
             if say is None:
                 session.loop()

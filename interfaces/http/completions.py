@@ -162,6 +162,7 @@ async def _stream(
 
     work = asyncio.ensure_future(backend.chats.run(lambda: _take(backend, index, turn, control, notify)))
     work.add_done_callback(lambda _: news.put_nowait(None))
+    work.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to ask for it
     try:
         yield heading.opening()
         while (told := await _next(news)) is not None:

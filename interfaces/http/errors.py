@@ -97,6 +97,8 @@ def as_http_error(error: Exception) -> HttpError | None:
         return HttpError(409, "busy", str(error), retry_s=2)
     if isinstance(error, ToolError):
         return HttpError(400, "tool_error", str(error))
+    if isinstance(error, OverflowError):  # JSON's whole numbers have no end, those of databases and of C do
+        return HttpError(400, "bad_request", f"a number is too large: {error}")
     message = explain(error)
     if message is None:
         return None

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,6 +26,8 @@ log = logging.getLogger("netwright.http")
 access = logging.getLogger("netwright.http.access")
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?")
+GONE = 499
+"""What the log says where the client went away before its answer was complete."""
 _PATH = 200
 """Characters of a path that the access log keeps."""
 
@@ -95,6 +98,8 @@ class Guard:
                 await refusal(scope, receive, send)
             else:
                 await self.app(scope, self._bounded(receive), send)
+        except ClientDisconnect:
+            exchange.status = GONE
         except Exception as error:
             if exchange.status:  # too late for another answer: the connection is closed, so that the client notices
                 log.exception("request %s broke off", exchange.id)
@@ -107,7 +112,9 @@ class Guard:
         """An error that nobody expected where it happened: explained if it says itself what to do, else by its id."""
         path, known = exchange.scope["path"], as_http_error(error)
         if known is not None:
-            log.warning("request %s: %s", exchange.id, known.message)
+            # What is missing on this machine is its owner's business; what was wrong with the request is the client's.
+            if known.status == 424:
+                log.warning("request %s: %s", exchange.id, known.message)
             return error_response(path, known.status, known.kind, known.message)
         log.error("request %s failed", exchange.id, exc_info=error)
         return error_response(path, 500, "internal", f"a fault of the server, see its log for request {exchange.id}")

@@ -40,7 +40,7 @@ def logging_to_file(path: Path | None = None) -> Iterator[Path]:
     file = path or home_folder("logs") / "http.log"
     handler = RotatingFileHandler(file, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8", delay=True)
     handler.setFormatter(JsonLines())
-    loggers = [logging.getLogger("netwright.http"), logging.getLogger("uvicorn")]
+    loggers = [logging.getLogger("netwright"), logging.getLogger("uvicorn")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from ...tools.registry import Context, Kind, Tool
+from ...tools.registry import Context, Kind, Tool, ToolError
 from ..jobs.model import Job, QueueFull
 from .backend import Backend
 from .errors import HttpError, documented
@@ -103,10 +103,18 @@ def _submitting(tool: Tool[Any, Any], backend: Backend) -> Endpoint:
     return submit
 
 
+def _needs_nothing(tool: Tool[Any, Any]) -> bool:
+    """Whether it can be called without a body; one of several arguments may be needed where none alone is."""
+    try:
+        tool.parse({})
+    except ToolError:
+        return False
+    return True
+
+
 def _typed(endpoint: Endpoint, tool: Tool[Any, Any]) -> Endpoint:
     """Give an endpoint the signature of its tool: FastAPI reads the body's model from it."""
-    optional = all(not field.is_required() for field in tool.arguments.model_fields.values())
-    body = Annotated[tool.arguments, Body(default_factory=tool.arguments)] if optional else tool.arguments
+    body = Annotated[tool.arguments, Body(default_factory=tool.arguments)] if _needs_nothing(tool) else tool.arguments
     keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
     signature = inspect.Signature(
         [

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import os
-import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import TextIOWrapper
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -24,9 +21,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-TOKEN_VARIABLE: Final = "NETWRIGHT_TOKEN"
 PATH: Final = "/mcp"
-_LEAST_TOKEN: Final = 16
 _MOST_SESSIONS: Final = 64
 
 
@@ -60,11 +55,16 @@ def run_http(serving: Serving, host: str, port: int, token: str) -> None:
 
     Raises:
         TransportError: the host is not this machine's own.
+        OSError: the port is taken.
     """
     import uvicorn
 
+    from ..http.server import listen
+
     app = http_app(serving, host, port, token)
-    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=2)
+    with listen(host, port) as bound:
+        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=2)
+        uvicorn.Server(config).run(sockets=[bound])
 
 
 def http_app(serving: Serving, host: str, port: int, token: str) -> Starlette:
@@ -75,6 +75,8 @@ def http_app(serving: Serving, host: str, port: int, token: str) -> Starlette:
     """
     from starlette.applications import Starlette
     from starlette.routing import Mount
+
+    from ..http.server import is_loopback
 
     if not is_loopback(host):
         raise TransportError(f"{host} is not this machine's own address: the MCP server listens on 127.0.0.1 or ::1")
@@ -127,38 +129,3 @@ class BearerToken:
     def _allows(self, scope: Any) -> bool:
         given = [value for name, value in scope.get("headers", ()) if name == b"authorization"]
         return scope["type"] == "http" and len(given) == 1 and hmac.compare_digest(given[0], self._wanted)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's own."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def token_from(file: Path | None) -> tuple[str, bool]:
-    """The token that clients must show, and whether it was made just now and so has to be told.
-
-    Args:
-        file: holds it; one that is not there is made, readable for its owner alone.
-
-    Raises:
-        TransportError: it is too short, or others can read the file.
-    """
-    if file is None:
-        named = os.environ.get(TOKEN_VARIABLE)
-        return (_checked(named, TOKEN_VARIABLE), False) if named else (secrets.token_urlsafe(32), True)
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
-            made.write(secrets.token_urlsafe(32) + "\n")
-    except FileExistsError:
-        if file.stat().st_mode & 0o077:
-            raise TransportError(f"others can read {file}: chmod 600 {file}") from None
-    return _checked(file.read_text(encoding="utf-8").strip(), str(file)), False
-
-
-def _checked(token: str, where: str) -> str:
-    if len(token) < _LEAST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
-        raise TransportError(f"the token in {where} must have at least {_LEAST_TOKEN} printable signs and no blanks")
-    return token

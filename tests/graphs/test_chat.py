@@ -12,11 +12,12 @@ import yaml
 from langgraph.runtime import RunControl
 from netwright.graphs import costs, turn_work
 from netwright.graphs.config import Config, load_config
-from netwright.graphs.locking import CampaignBusy
+from netwright.graphs.locking import CampaignBusy, one_process
 from netwright.graphs.services import Event
 from netwright.graphs.talking import ThreadError, list_threads, open_conversation
 from netwright.graphs.turns import Conversation, Reply
 from netwright.graphs.workshop import Workshop
+from netwright.memory.home import home_folder
 from netwright.memory.records import Records
 
 NAMES = (f"talk-{n}" for n in itertools.count())
@@ -209,6 +210,51 @@ def test_cut_off_in_a_turn(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> N
         assert len(talk.history()) == 2, "the same message again is the same turn"
 
 
+def test_conversations_that_ask_the_same_wait_for_each_other(opened: Opened) -> None:
+    control = RunControl()
+
+    def stop(event: Event) -> None:
+        control.request_drain("tired of waiting")
+
+    with opened("chat.train=false", "campaign.seed=9") as talk:
+        asked = turn_work.plan_step("digits under 42k", turn_work.Talk()).plan
+        assert asked is not None
+        run = turn_work.design_id(asked.request, talk._work.settings(asked))
+        with one_process(home_folder("designs", run), run):
+            assert talk.say("digits under 42k", notify=stop, control=control).kind == "stopped"
+        assert talk.say("go on").run == run
+
+
+def test_an_instruct_model_reads_messages_and_is_shown_what_is_varied(
+    script: Path, tmp_path: Path, records: Records, shop: Workshop
+) -> None:
+    programs = [text for text in yaml.safe_load(script.read_text())["answers"] if text.startswith("import")]
+    answers = [
+        '{"dataset": "digits", "max_params": 60000}',
+        *programs[:3],
+        "no JSON at all",
+        "nor the second time",
+        *programs[3:6],
+    ]
+    path = tmp_path / "answers.yaml"
+    path.write_text(yaml.safe_dump(answers))
+    config = settings(path, "chat.train=false")
+    with open_conversation(config, records, next(NAMES), workshop=shop) as talk:
+        answer = talk.say("whatever reads handwriting", control=None)
+        assert answer.kind == "answer"
+        assert "60,000" in answer.understood
+        best = answer.shown[0]
+        other = talk.say("use attention")
+        assert "attention" in other.understood, "read without the model, whose answers were no use"
+    assert answer.run is not None
+    assert other.run is not None
+    assert records.get_campaign(answer.run).tokens > 0
+    assert best.source.strip() not in records.generations(answer.run)[0].prompt
+    prompt = records.generations(other.run)[0].prompt
+    assert best.source.strip() in prompt
+    assert "was not trained yet" in prompt
+
+
 def test_a_failure_is_told_and_gone_on_with(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: object, **options: object) -> None:
         raise OSError("the disk is full")
@@ -284,3 +330,24 @@ def test_hostile_words_change_nothing(opened: Opened, records: Records) -> None:
         said: Conversation = talk
         assert said.history()[6].text == "\x00\x1b[2J", "kept as it was said"
     assert records.list_campaigns() == []
+
+
+@pytest.mark.slow
+def test_the_embedded_model_talks(records: Records) -> None:
+    config = load_config(overrides=["chat.candidates=4", "chat.approve_training=true"])
+    with open_conversation(config, records, next(NAMES)) as talk:
+        assert talk.say("a network under 60k parameters").kind == "question"
+        assert talk.say("digits, for 2 epochs").kind == "approval"
+        answer = talk.say("yes")
+        assert answer.kind == "answer"
+        best = answer.shown[0]
+        assert len(best.epochs) == 2
+        assert best.metric is not None
+        assert best.metric > 0.5
+        smaller = talk.say("smaller and without residual")
+        assert smaller.kind == "approval"
+        assert all((one.params or 0) <= (best.params or 0) // 2 for one in smaller.shown)
+        assert talk.decide(True).shown
+        assert "class Net" in talk.say("show me the code of 1").text
+        deeper = talk.say("like the first one but deeper")
+        assert deeper.kind in ("approval", "answer")

@@ -174,8 +174,9 @@ def test_a_webhook_that_stumbles_is_asked_again_and_one_that_is_dead_hurts_nobod
     assert tell_webhook(NotifySettings(webhook_env="MY_HOOK"), "end", {"campaign": "y"})
 
 
+@pytest.mark.slow
 def test_a_server_that_stays_away_ends_it_as_failed_with_advice(model_server, netwright_home):
-    config = settings("http://127.0.0.1:9", "supervision.give_up_s=0.3")
+    config = settings("http://127.0.0.1:9", "supervision.give_up_s=0")
     with Records() as records:
         register_campaign(config, "away", records)
         with pytest.raises(CampaignGaveUp, match="check its address"):
@@ -186,6 +187,7 @@ def test_a_server_that_stays_away_ends_it_as_failed_with_advice(model_server, ne
     assert "Go on when the cause is removed" in (netwright_home / "campaigns" / "away" / "morning.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_stop_during_a_wait_stops_at_once(netwright_home):
     config = settings("http://127.0.0.1:9", "supervision.first_s=300", "supervision.most_s=300")
     control = RunControl()
@@ -203,3 +205,12 @@ def test_a_stop_during_a_wait_stops_at_once(netwright_home):
         thread.join()
     assert result.campaign.state == "stopped"
     assert result.campaign.stop_reason == "terminated"
+
+
+def test_a_night_that_ends_in_a_wait_ends_by_its_budget(netwright_home):
+    config = settings("http://127.0.0.1:9", "supervision.disk_floor_mb=1e12", "budget.wall_s=0.3")
+    with Records() as records:
+        register_campaign(config, "short-night", records)
+        result = run_campaign("short-night", records, config)
+    assert result.campaign.state == "complete"
+    assert "seconds of wall time, the last of them waiting" in (result.campaign.stop_reason or "")

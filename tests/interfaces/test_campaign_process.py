@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from netwright.graphs.config import Config, load_config
+from netwright.graphs.journal import happenings
 from netwright.graphs.locking import CampaignBusy, Identity, holder, is_held, one_process
 from netwright.interfaces.campaign_process import (
     CampaignState,
@@ -62,17 +63,14 @@ def wait_for(name: str, holds: Callable[[CampaignState], bool], seconds: float =
 
 @pytest.fixture(scope="module")
 def lived(shared_home: Path, settings: Config) -> Iterator[list[CampaignState]]:
-    """A campaign's states: started, at work, paused, killed after it was resumed, stopped, ended by a budget."""
+    """A campaign's states: started, at work, killed, given up, ended by a budget after it was resumed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NETWRIGHT_HOME", str(shared_home))
         start_campaign(settings, "night")
         seen = [state_of("night"), wait_for("night", lambda s: s.cycles >= 1)]
         with pytest.raises(CampaignBusy):
             resume_campaign("night")
-        assert pause_campaign("night")
-        seen.append(wait_for("night", lambda s: not s.alive))
-        resume_campaign("night")
-        pid = wait_for("night", lambda s: s.state == "running").pid
+        pid = seen[-1].pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         seen.append(wait_for("night", lambda s: not s.alive))
@@ -83,28 +81,39 @@ def lived(shared_home: Path, settings: Config) -> Iterator[list[CampaignState]]:
         yield seen
 
 
+@pytest.mark.slow
 def test_states_of_a_life(lived):
-    begun, working, paused, killed, stopped, ended = lived
+    begun, working, killed, stopped, ended = lived
     assert begun.state in ("starting", "running")
     assert begun.alive
     assert working.state == "running"
     assert working.pid == begun.pid
     assert working.heartbeat_age_s is not None
-    assert (paused.state, paused.reason, paused.pid) == ("paused", "paused", None)
     assert (killed.state, killed.alive) == ("stale", False)
     assert (stopped.state, stopped.reason) == ("stopped", "given up")
     assert ended.reason == "budget: 1 cycles"
 
 
+@pytest.mark.slow
 def test_all_campaigns_are_listed(lived):
     with Records() as records:
         assert [one.id for one in campaign_states(records)] == ["night"]
 
 
+@pytest.mark.slow
 def test_output_is_kept(lived, shared_home):
     assert "budget: 1 cycles" in (shared_home / "campaigns" / "night" / "process.log").read_text()
 
 
+@pytest.mark.slow
+def test_a_killed_process_is_told_of_and_its_trials_are_taken_back(lived, shared_home):
+    told = [one.what for one in happenings(shared_home / "campaigns" / "night")]
+    assert told == ["begun", "killed", "begun", "ended"]
+    with Records() as records:
+        assert records.running_trials() == []
+
+
+@pytest.mark.slow
 def test_an_id_is_taken_once(lived, settings):
     with pytest.raises(RecordsError, match="exists"):
         start_campaign(settings, "night")
@@ -113,6 +122,7 @@ def test_an_id_is_taken_once(lived, settings):
             call("nobody")
 
 
+@pytest.mark.slow
 def test_a_wrong_budget_is_refused_before_anything_starts(lived):
     with pytest.raises(ValueError, match="cycels"):
         resume_campaign("night", {"cycels": 2})

@@ -21,7 +21,7 @@ from mcp import ClientSession, McpError, StdioServerParameters, types
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from netwright.interfaces.mcp.prompts import PROMPTS
-from netwright.interfaces.mcp.transports import TransportError, http_app, is_loopback, token_from
+from netwright.interfaces.mcp.transports import TransportError, http_app
 
 from .mcp_parts import HttpServer, serving_http
 from .toolbox_parts import BROKEN, NETWORK, SLEEPER
@@ -305,27 +305,7 @@ def test_standard_output_carries_the_protocol_alone(netwright_home: Path) -> Non
         assert client.wait(60) == 0
 
 
-def test_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NETWRIGHT_TOKEN", raising=False)
-    one, made = token_from(None)
-    assert made
-    assert len(one) > 40
-    monkeypatch.setenv("NETWRIGHT_TOKEN", "from-the-environment")
-    assert token_from(None) == ("from-the-environment", False)
-    file = tmp_path / "token"
-    kept, _ = token_from(file)
-    assert token_from(file)[0] == kept
-    assert file.stat().st_mode & 0o777 == 0o600
-    file.chmod(0o644)
-    with pytest.raises(TransportError, match="chmod 600"):
-        token_from(file)
-    monkeypatch.setenv("NETWRIGHT_TOKEN", "short")
-    with pytest.raises(TransportError, match="at least 16"):
-        token_from(None)
-
-
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "::", "example.org", ""])
 def test_only_loopback(host: str) -> None:
-    assert not is_loopback(host)
     with pytest.raises(TransportError, match="own address"):
         http_app(None, host, 1, "t" * 20)  # type: ignore[arg-type]

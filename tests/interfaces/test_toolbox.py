@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from jsonschema import Draft202012Validator
 from netwright.interfaces.jobs.board import JobBoard
 from netwright.interfaces.jobs.tools import job_tools
 from netwright.interfaces.toolbox import registry
-from netwright.interfaces.toolbox.calls import CallPool, TooBusy
+from netwright.interfaces.toolbox.calls import CallPool, TooBusy, run_tool
 from netwright.interfaces.toolbox.langchain import as_langchain_tools
 from netwright.sandbox import Sandbox
 from netwright.tools.registry import Arguments, Context, Registry, Result, Tool, ToolError
@@ -278,3 +279,71 @@ def test_langchain_tools(netwright_home: Path, pool: CallPool) -> None:
         assert tools["cancel_job"].invoke({"id": job["id"]})["state"] == "cancelled"
         assert "answers at once" in tools["submit_job"].invoke({"tool": "validate", "arguments": {}})
         assert "datset" in tools["evaluate"].invoke({"source": NETWORK, "datset": "digits"})
+
+
+@pytest.mark.slow
+def test_repair_and_design_with_a_scripted_model(module_home: Path, digits_sandbox: Sandbox) -> None:
+    script = module_home / "answers.yaml"
+    script.write_text(json.dumps({"order": "seed", "answers": [f"```python\n{NETWORK}```"]}))
+    settings = ["model.name=scripted", f"model.path={script}", "campaign.hints=false", "sandbox.workers=1"]
+    told: list[str] = []
+    with SharedWith(digits_sandbox, settings) as shared:
+        context = Context(shared, lambda done, total, message: told.append(message))
+        mended = run_tool(registry()["repair"], {"source": BROKEN}, context)
+        assert (mended["valid"], mended["by"], mended["tries"]) == (True, "repair", 1)
+        assert mended["before"]["stage"] == "forward"
+        assert mended["source"] == NETWORK
+        assert mended["errors"][0].startswith("forward: RuntimeError")
+        assert "round 1: mending" in told
+        again = run_tool(registry()["repair"], {"source": BROKEN}, context)
+        assert again == mended
+        fine = run_tool(registry()["repair"], {"source": NETWORK}, context)
+        assert (fine["by"], fine["tries"]) == ("generation", 0)
+
+        asked = {"request": "a network for digits below 50k parameters", "candidates": 2}
+        designed = run_tool(registry()["design"], asked, context)
+        assert designed["found"]
+        assert designed["source"] == NETWORK
+        wrote = run_tool(registry()["query_records"], {"campaign": designed["run"]}, context)
+        assert wrote["total"] == 1
+        impossible = run_tool(registry()["repair"], {"source": NETWORK, "max_params": 10}, context)
+        assert (impossible["valid"], impossible["by"]) == (False, "none")
+
+
+@pytest.mark.slow
+def test_a_campaign_from_start_to_stop(module_home: Path, digits_sandbox: Sandbox) -> None:
+    script = module_home / "programs.yaml"
+    script.write_text(json.dumps({"order": "seed", "answers": [f"```python\n{NETWORK}```"]}))
+    with SharedWith(digits_sandbox, ["model.name=scripted", f"model.path={script}"]) as shared:
+        context = Context(shared)
+        asked = {"id": "tools-1", "cycles": 50, "candidates": 2, "tune": False, "train_limit": 64}
+        started = run_tool(registry()["start_campaign"], asked, context)
+        assert (started["id"], started["alive"]) == ("tools-1", True)
+        with pytest.raises(ToolError, match="tools-1 exists"):
+            run_tool(registry()["start_campaign"], asked, context)
+        cycles = 0
+        while not cycles:
+            watched = run_tool(registry()["watch_campaign"], {"id": "tools-1", "wait_s": 30}, context)
+            assert watched["standing"]["state"] in {"starting", "running"}, watched
+            cycles = watched["standing"]["cycles"]
+        assert watched["cycles"][0]["generated"] == 2
+        run_tool(registry()["stop_campaign"], {"id": "tools-1", "reason": "seen enough"}, context)
+        while watched["standing"]["alive"]:
+            watched = run_tool(registry()["watch_campaign"], {"id": "tools-1", "wait_s": 30}, context)
+        assert (watched["standing"]["state"], watched["standing"]["reason"]) == ("stopped", "seen enough")
+        listed = run_tool(registry()["list_campaigns"], {}, context)["campaigns"]
+        assert [one["id"] for one in listed] == ["tools-1"]
+
+
+@pytest.mark.slow
+def test_the_model_is_tuned(module_home: Path, digits_sandbox: Sandbox) -> None:
+    told: list[str] = []
+    with SharedWith(digits_sandbox) as shared:
+        context = Context(shared, lambda done, total, message: told.append(message))
+        asked = {"name": "short", "steps": 2, "skeletons": 8, "train_limit": 64}
+        tuned = run_tool(registry()["tune"], asked, context)
+        assert (tuned["adapter"], tuned["steps"]) == ("tuned/short", 2)
+        assert (module_home / "tuned" / "short" / "adapter_config.json").is_file()
+        assert any(one.startswith("step 2: reward") for one in told)
+        with pytest.raises(ToolError, match="choose another name"):
+            run_tool(registry()["tune"], asked, context)

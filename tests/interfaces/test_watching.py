@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
+from netwright.agents.models.factory import open_chat_model
 from netwright.graphs.asked import register_campaign
 from netwright.graphs.config import Config, ConfigError, load_config
 from netwright.graphs.locking import one_process
 from netwright.graphs.runner import run_campaign
+from netwright.graphs.tracking import Follower, traced
 from netwright.interfaces.cli.main import app
 from netwright.interfaces.cli.watch import sparkline
 from netwright.interfaces.watching import Watcher, last_lines
@@ -187,13 +189,17 @@ def test_each_answer_has_a_trace(campaign: Path, records: Records) -> None:
     assert traces == tagged == asked
 
 
-def test_a_store_that_is_away_stops_nothing(home: Path, campaign: Path) -> None:
-    config = settings(home, "budget.cycles=1", "tracking.mlflow=http://127.0.0.1:9/")
-    with Records() as records:
-        register_campaign(config, "away", records)
-        result = run_campaign("away", records, config)
-    assert result.campaign.state == "complete"
-    assert "MLflow" in (home / "campaigns" / "away" / "campaign.log").read_text()
+def test_a_store_that_is_away_stops_nothing(home: Path, records: Records, caplog: pytest.LogCaptureFixture) -> None:
+    config = settings(home, "tracking.mlflow=http://127.0.0.1:9/")
+    follower = Follower("w", records, config)
+    follower.cycle_closed()
+    follower.finish()
+    assert "campaign w is not followed in MLflow (http://127.0.0.1:9/)" in caplog.text
+    handle = open_chat_model(config.model)
+    with traced("w", config, handle):
+        (answer,) = handle.ask(["a network for digits"], seed=1)
+    assert answer.text
+    assert "not traced in MLflow" in caplog.text
 
 
 @pytest.mark.parametrize("uri", ["file:///tmp/runs", "postgresql://u@h/d", "http://me:secret@host/", "mlruns"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...memory.types import Frozen, Task
+from ...memory.wal import switch_to_wal
 from ...sandbox.protocol import Job, Limits, Outcome, Sandbox
 from .. import outcomes
 from ..execution import VALIDATION_LIMITS, classes_of, refuse
@@ -66,7 +67,7 @@ class GraphStore:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path or ":memory:", timeout=60, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
+        switch_to_wal(self._connection)
         # A commit waits for no disk: what a power cut takes from the newest graphs is traced again.
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute(_SCHEMA)

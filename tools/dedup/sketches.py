@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...memory.signatures import FORMAT, PERMUTATIONS, sketch
+from ...memory.wal import switch_to_wal
 from .items import Item
 
 _CHUNK: Final = 100
@@ -113,7 +114,7 @@ def _opened(path: Path | None) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=60)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        switch_to_wal(connection)
         connection.execute("CREATE TABLE IF NOT EXISTS about (format TEXT NOT NULL)")
         connection.execute(_SCHEMA)
         if connection.execute("SELECT format FROM about").fetchall() != [(FORMAT,)]:

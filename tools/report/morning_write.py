@@ -52,7 +52,7 @@ def morning_html(morning: Morning) -> str:
 
 def morning_markdown(morning: Morning) -> str:
     """The same as the page, for a terminal or a message."""
-    parts = [f"# {morning.campaign}: {morning.state}", *summary(morning), "## Found"]
+    parts = [f"# {morning.campaign}: {morning.state}", *map(_cell, summary(morning)), "## Found"]
     rows = [
         (
             f"[{one.name}]({one.file})",
@@ -90,7 +90,7 @@ def summary(morning: Morning) -> list[str]:
         f"{morning.candidates} networks on {morning.dataset} in {morning.cycles} cycles: {percent(morning.valid)} % "
         f"valid as written, {morning.trained} trained, {morning.admitted} admitted{trend}{best}.",
         f"{duration(morning.wall_s)} of running{waited}, {morning.tokens} tokens, {morning.disk_mb:.1f} MiB of disk.",
-        f"Why it ended: {shown(morning.reason) or 'it has not ended'}.",
+        f"Why it ended: {' '.join(shown(morning.reason).split()) or 'it has not ended'}.",
     ]
 
 

@@ -15,10 +15,11 @@ from typing import Any
 import yaml
 
 from ..characters import folded
-from ..spelling import vocabulary
+from ..spelling import meant, vocabulary
 from .numerals import Numerals, ideographic
 
 _KANA, _HAN = re.compile(r"[\u3040-\u30ff]"), re.compile(r"[\u3400-\u9fff]")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Several of a noun that has no plural ending, and a capital letter.
 _GERMAN = re.compile(r"\d\s*(?:k|Mio\.)?\s*Parametern?\b")
 _LETTERS = re.compile(r"(?<![^\W_])[^\W\d_]+(?![^\W_])")
@@ -33,6 +34,7 @@ class Tongue:
         spaced: whether blanks stand between words.
         signs: folded words by which the language is told from others.
         letters: characters, each by the one that the phrases are written with.
+        stems: beginnings of words that tell as much.
         amounts: phrases that mean a number, longest first.
         pattern, meanings: all phrases as one expression, longest first, and the English of each by its group's place.
     """
@@ -42,6 +44,7 @@ class Tongue:
     comma: bool
     spaced: bool
     signs: frozenset[str]
+    stems: tuple[str, ...]
     numerals: Numerals
     letters: dict[int, str]
     amounts: tuple[tuple[re.Pattern[str], str], ...]
@@ -72,7 +75,7 @@ def tongues() -> dict[str, Tongue]:
     for entry in sorted(files(__package__).iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".yaml"):
             code = entry.name.removesuffix(".yaml")
-            found[code] = _tongue(code, yaml.safe_load(entry.read_text(encoding="utf-8")))
+            found[code] = _tongue(code, yaml.load(entry.read_text(encoding="utf-8"), Loader=_LOADER))
     return found
 
 
@@ -89,7 +92,9 @@ def language_of(text: str, likely: str = "en") -> str:
     plain = folded(text)
     words = set(_LETTERS.findall(plain))
     scores = {
-        code: len(words & _telling()[code]) + tongue.numerals.in_words(plain)
+        code: len(words & _telling()[code])
+        + sum(word.startswith(tongue.stems) and meant(word) is None for word in words - vocabulary())
+        + tongue.numerals.in_words(plain)
         for code, tongue in tongues().items()
         if tongue.spaced
     }
@@ -121,6 +126,7 @@ def _tongue(code: str, table: dict[str, Any]) -> Tongue:
         comma=bool(table.get("comma", False)),
         spaced=spaced,
         signs=frozenset(signs - {folded(str(word)) for word in (table.get("shared") or ())}),
+        stems=tuple(key[:-1] for key in phrases if re.fullmatch(r"[^\W\d_]{6,}\*", key)),
         numerals=numerals,
         letters={ord(key): str(value) for key, value in (table.get("letters") or {}).items()},
         amounts=amounts,

@@ -38,8 +38,8 @@ class Numerals:
             end = r"(?![^\W\d_])"
             scaled = rf"(?:{'|'.join(re.escape(w) for w in sorted(self._scales, key=len, reverse=True))})"
             # "80 bis 120 Tausend": the scale counts for both.
-            lower = r"(?:(?P<lower>\d[\d ]*(?:\.\d+)?)(?P<sep>\s*[-–]\s*|\s+(?!\d)[^\W\d_]{1,3}\s+))?"
-            digits = rf"(?<![\w.,]){lower}(?P<digits>\d[\d ]*(?:\.\d+)?)[\s-]*(?P<scale>{scaled}){end}\.?"
+            lower = r"(?:(?P<lower>\d[\d ]{0,11}(?:\.\d+)?)(?P<sep>\s*[-–]\s*|\s+(?!\d)[^\W\d_]{1,3}\s+))?"
+            digits = rf"(?<![\w.,]){lower}(?P<digits>\d[\d ]{0, 11}(?:\.\d+)?)[\s-]*(?P<scale>{scaled}){end}\.?"
             self._run = re.compile(rf"{digits}|(?<![^\W_])(?P<run>{one}(?:{between}{one})*){end}")
 
     def in_words(self, text: str) -> bool:

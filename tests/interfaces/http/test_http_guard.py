@@ -142,7 +142,7 @@ def test_faults_are_told_by_an_id_alone(
     assert "a secret of the server" in fault["traceback"]
     assert (request["path"], request["status"], request["method"]) == ("/jobs", 500, "GET")
     assert "hidden" not in log.read_text()
-    assert logging.getLogger("netwright.http").handlers == []
+    assert logging.getLogger("netwright").handlers == []
 
 
 def test_what_is_missing_on_the_machine_is_said(

@@ -50,6 +50,8 @@ def test_it_listens_on_loopback_and_needs_the_token(served: dict[str, Any], http
     assert served["token"] not in Path(served["log"]).read_text()
 
 
+@pytest.mark.slow  # it evaluates a network: a process and a sandbox of their own
+@pytest.mark.timeout(1000)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_example_with_curl(served: dict[str, Any], tmp_path: Path) -> None:
     done = subprocess.run(
@@ -58,7 +60,7 @@ def test_the_example_with_curl(served: dict[str, Any], tmp_path: Path) -> None:
         env={**os.environ, "NETWRIGHT_TOKEN": served["token"]},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()

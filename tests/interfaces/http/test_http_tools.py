@@ -38,6 +38,16 @@ def test_a_tool_that_needs_nothing_can_be_called_without_a_body(client: TestClie
     assert client.post("/tools/list_datasets").json() == client.post("/tools/list_datasets", json={}).json()
 
 
+def test_a_tool_that_needs_one_of_several_cannot(client: TestClient) -> None:
+    answer = client.post("/tools/deduplicate")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (422, "invalid_arguments")
+
+
+def test_numbers_without_end_are_refused(client: TestClient) -> None:
+    answer = client.post("/tools/query_records", json={"max_params": 10**30})
+    assert answer.status_code in (400, 422)
+
+
 def test_arguments_are_checked_and_not_repeated(client: TestClient) -> None:
     answer = client.post("/tools/generate", json={"dataset": "digits", "count": "many-secrets", "sty1e": 3})
     assert answer.status_code == 422
