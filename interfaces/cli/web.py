@@ -42,8 +42,11 @@ def web(
             "here; without TLS in front of it, everybody on the way reads the token.",
             highlight=False,
         )
-    shown = f"[{host}]" if ":" in host else host
-    out.print(f"open http://{shown}:{port}/?token={token}", highlight=False, soft_wrap=True, markup=False)
-    out.print(f"the token is new at each start; {TOKEN_VARIABLE} sets it. Ctrl-C ends the app.", highlight=False)
+
+    def ready() -> None:
+        shown = f"[{host}]" if ":" in host else host
+        out.print(f"open http://{shown}:{port}/?token={token}", highlight=False, soft_wrap=True, markup=False)
+        out.print(f"the token is new at each start; {TOKEN_VARIABLE} sets it. Ctrl-C ends the app.", highlight=False)
+
     with Records() as records:
-        serve_web(settings, records, token, host=host, port=port, allow_remote=allow_remote)
+        serve_web(settings, records, token, host=host, port=port, allow_remote=allow_remote, ready=ready)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
@@ -21,7 +21,17 @@ _GRACE_S: Final = 3
 
 
 class _Server(uvicorn.Server):
-    """A server that ends by itself after a signal: uvicorn's own raises it again, before anything else could end."""
+    """A server that says when it listens, and ends by itself after a signal: uvicorn's own raises the signal again,
+    before anything else could end."""
+
+    def __init__(self, settings: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(settings)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -52,8 +62,13 @@ def names_of(host: str) -> tuple[str, ...]:
     return (*LOOPBACK, *own, socket.gethostname(), socket.getfqdn())
 
 
-def serve_web(config: Config, records: Records, token: str, *, host: str, port: int, allow_remote: bool) -> None:
+def serve_web(
+    config: Config, records: Records, token: str, *, host: str, port: int, allow_remote: bool, ready: Callable[[], None]
+) -> None:
     """Serve until SIGINT or SIGTERM; turns that run are asked to stop at their next safe point.
+
+    Args:
+        ready: called once it listens.
 
     Raises:
         HostRefused: another host than loopback without ``allow_remote``.
@@ -67,7 +82,7 @@ def serve_web(config: Config, records: Records, token: str, *, host: str, port: 
             guarded, host=host, port=port, log_level="warning", access_log=False, server_header=False,
             timeout_graceful_shutdown=_GRACE_S, proxy_headers=False,
         )  # fmt: skip
-        _Server(settings).run()
+        _Server(settings, ready).run()
 
 
 def check_host(host: str, allow_remote: bool) -> None:
