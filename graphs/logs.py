@@ -9,7 +9,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
-from .config import RetentionSettings
+from .service_settings import RetentionSettings
 from .services import Event
 
 LOG: Final = "campaign.log"

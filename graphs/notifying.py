@@ -11,7 +11,7 @@ import time
 from typing import Any, Final, Literal
 
 from ..memory.rows import now
-from .config import NotifySettings
+from .service_settings import NotifySettings
 
 SECRET: Final = "NETWRIGHT_WEBHOOK_SECRET"
 """Environment variable; where it is set, each message is signed with it."""

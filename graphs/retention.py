@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..memory.adapters import AdapterStore
 from ..memory.records import Records
-from .config import RetentionSettings
 from .journal import Happening, note
+from .service_settings import RetentionSettings
 
 _log = logging.getLogger(__name__)
 

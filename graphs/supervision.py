@@ -15,8 +15,8 @@ from langgraph.runtime import RunControl
 from ..agents.seeds import derive_seed
 from ..memory.records import Records
 from ..memory.rows import now
-from .config import SupervisionSettings
 from .journal import Happening, note
+from .service_settings import SupervisionSettings
 from .standing import Waiting, beat
 from .troubles import Trouble, trouble_of
 

@@ -17,13 +17,14 @@ import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.sqlite import SqliteSaver
 from netwright.graphs.asked import register_campaign
-from netwright.graphs.config import Config, RetentionSettings, load_config
+from netwright.graphs.config import Config, load_config
 from netwright.graphs.journal import Happening, happenings, note
 from netwright.graphs.locking import one_process
 from netwright.graphs.logs import campaign_log
 from netwright.graphs.recovery import recover_trials
 from netwright.graphs.retention import open_checkpoints, prune_adapters, prune_checkpoints
 from netwright.graphs.runner import _note_beginning
+from netwright.graphs.service_settings import RetentionSettings
 from netwright.graphs.services import SPENT, Services
 from netwright.graphs.sizes import campaign_sizes, mark_beginning
 from netwright.graphs.standing import HEARTBEAT, beat

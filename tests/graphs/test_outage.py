@@ -15,10 +15,11 @@ import pytest
 import yaml
 from langgraph.runtime import RunControl
 from netwright.graphs.asked import register_campaign
-from netwright.graphs.config import Config, NotifySettings, load_config
+from netwright.graphs.config import Config, load_config
 from netwright.graphs.journal import happenings
 from netwright.graphs.notifying import SECRET, SIGNATURE, tell_webhook
 from netwright.graphs.runner import CampaignGaveUp, CampaignResult, run_campaign
+from netwright.graphs.service_settings import NotifySettings
 from netwright.memory.records import Records
 
 

@@ -17,10 +17,11 @@ import httpx
 import openai
 import pytest
 from langgraph.runtime import RunControl
-from netwright.graphs.config import Config, ConfigError, SupervisionSettings, load_config
+from netwright.graphs.config import Config, ConfigError, load_config
 from netwright.graphs.journal import JOURNAL, Happening, happenings, note
 from netwright.graphs.morning import interruptions
 from netwright.graphs.overnight import ADAPTERS, NIGHT_S, for_the_night
+from netwright.graphs.service_settings import SupervisionSettings
 from netwright.graphs.standing import Waiting, ask, asked, beat, heartbeat, launched, starting
 from netwright.graphs.supervision import AttemptControl, CampaignGaveUp, Supervisor
 from netwright.graphs.troubles import DiskLow, Trouble, check_disk, trouble_of
