@@ -83,12 +83,12 @@ def test_a_round_cut_in_two_goes_on_as_it_was_begun(records, monkeypatch, tmp_pa
         written = again.put_repairs
         chunks = 0
 
-        def one_chunk_only(rows: list) -> None:
+        def one_chunk_only(rows: list, model: str | None) -> None:
             nonlocal chunks
             chunks += 1
             if chunks == 2:
                 raise KeyboardInterrupt
-            written(rows)
+            written(rows, model=model)
 
         monkeypatch.setattr(again, "put_repairs", one_chunk_only)
         with pytest.raises(KeyboardInterrupt):

@@ -226,7 +226,9 @@ def test_upgrade_shows_older_trials(tmp_path: Path) -> None:
     with engine.begin() as connection:
         for table in ("scores", "networks", "score_tasks", "prms", "codes", "predictions"):
             connection.execute(text(f"DROP TABLE {table}"))
-        for table, column in (("generations", "parent"), ("repair_attempts", "by"), ("repair_attempts", "parent")):
+        later = [("generations", "parent"), ("repair_attempts", "by"), ("repair_attempts", "parent")]
+        later += [("spending", name) for name in ("agent", "model", "tokens_in", "tokens_out")]
+        for table, column in later:
             connection.execute(text(f'ALTER TABLE {table} DROP COLUMN "{column}"'))
         command.stamp(migrations.configuration(connection), "0003", purge=True)
     engine.dispose()
