@@ -96,6 +96,7 @@ test-ui: setup ## the web app in headless Chromium (installs Debian's package wh
 	    echo "Chromium is missing. Install it, e.g.: sudo apt-get install chromium"; exit 1; \
 	  fi; }
 	$(PYTEST) -m ui -s --timeout 1800
+
 test-mcp: setup ## the MCP server under load (200 calls and 20 evaluations at once) and its examples
 	$(PYTEST) tests/interfaces/test_mcp.py tests/interfaces/test_jobs.py tests/test_examples.py -m "slow or not slow" \
 	  -k "mcp or langchain or jobs" --timeout 1800
