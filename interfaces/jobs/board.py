@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from .folder import QUEUE, JobFolder, stamp
-from .model import Job, JobError, QueueFull, is_id, new_id
+from .model import Job, JobError, Progress, QueueFull, is_id, new_id
 
 REGISTRY: Final = "netwright.interfaces.toolbox:registry"
 """Where a job's process finds the tools: module and function."""
@@ -112,6 +112,14 @@ class JobBoard:
             JobError: there is none of this id.
         """
         return self._of(job_id).job()
+
+    def steps(self, job_id: str, begin: int = 0) -> tuple[list[Progress], int]:
+        """All that a job has told of its progress since ``begin`` (0, or what the call before gave), and the next one.
+
+        Raises:
+            JobError: there is none of this id.
+        """
+        return self._of(job_id).steps(begin)
 
     def arguments(self, job_id: str) -> dict[str, Any]:
         """What a job was asked.

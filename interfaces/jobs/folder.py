@@ -141,6 +141,17 @@ class JobFolder:
             return None
         return Progress.model_validate_json(lines[-1]) if lines else None
 
+    def steps(self, begin: int = 0) -> tuple[list[Progress], int]:
+        """Whole lines of progress from byte ``begin`` on, and where the next ones begin."""
+        try:
+            with (self.path / "progress.jsonl").open("rb") as file:
+                file.seek(begin)
+                whole = file.read().rpartition(b"\n")[0]
+        except FileNotFoundError:
+            return [], begin
+        lines = whole.split(b"\n") if whole else []
+        return [Progress.model_validate_json(line) for line in lines], begin + len(whole) + (1 if lines else 0)
+
     def alive(self) -> bool:
         """Whether its process, or one that it made, lives."""
         return is_locked(self.lock)

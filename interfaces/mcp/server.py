@@ -91,12 +91,14 @@ class Serving:
         return result
 
     async def _followed(self, job: Job, told: _Teller) -> Job:
-        pause = _FIRST_S
+        pause, begin = _FIRST_S, 0
         while not job.finished:
             await anyio.sleep(pause)
             pause = min(_MOST_S, 1.5 * pause)
             job = await anyio.to_thread.run_sync(self.board.status, job.id)
-            await told(job)
+            steps, begin = await anyio.to_thread.run_sync(self.board.steps, job.id, begin)
+            for step in steps or [job.progress or Progress(message=job.state)]:
+                await told(step)
         return job
 
 
@@ -107,15 +109,14 @@ class _Teller:
         self._session, self._token, self._request = session, token, str(request_id)
         self._last, self._told = -math.inf, ""
 
-    async def __call__(self, job: Job) -> None:
-        now = job.progress or Progress(message=job.state)
+    async def __call__(self, now: Progress) -> None:
         if self._token is None or now.model_dump_json() == self._told:
             return
         self._told = now.model_dump_json()
         # The protocol wants numbers that grow; where only the words are new, by the least that floats can.
         self._last = now.done if now.done > self._last else math.nextafter(self._last, math.inf)
         await self._session.send_progress_notification(
-            self._token, self._last, now.total, now.message or job.state, related_request_id=self._request
+            self._token, self._last, now.total, now.message, related_request_id=self._request
         )
 
 
