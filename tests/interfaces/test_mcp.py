@@ -107,7 +107,7 @@ def test_everything_over_http(server: HttpServer) -> None:
 def test_cancelling_over_http(server: HttpServer, netwright_home: Path) -> None:
     async def talk() -> None:
         async with over_http(server) as session:
-            # Another seed than the first test's, on the same records: its evaluation would be answered from the records at once.
+            # Another seed than the first test's, whose evaluation is on record.
             await call_with_progress(session, seed=1)
             await cancel_an_evaluation(session, netwright_home)
 
