@@ -23,6 +23,12 @@ COMMAND = [sys.executable, "-m", "netwright.interfaces.cli.main", "serve", "--po
 
 
 @pytest.fixture(scope="module")
+def http_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory of its own: this server runs jobs, and others have left hundreds in theirs."""
+    return tmp_path_factory.mktemp("http-served")
+
+
+@pytest.fixture(scope="module")
 def served(http_home: Path, settings: list[str]) -> Iterator[dict[str, Any]]:
     """What the command prints; at the end it must go by itself."""
     options = [part for item in settings for part in ("--set", item)]
