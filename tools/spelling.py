@@ -28,6 +28,17 @@ _NAMES = (
     "transforms plains shufflenet squeezenet efficientnet "
     "mnists cifars perceptrons depths fashioned"
 )
+# Comparisons whose blank was forgotten.
+_JOINED = {
+    "atleast": "at least",
+    "atmost": "at most",
+    "upto": "up to",
+    "lessthan": "less than",
+    "fewerthan": "fewer than",
+    "morethan": "more than",
+    "nomore": "no more",
+    "notmore": "not more",
+}
 _WORD = re.compile(r"(?<![^\W_])[a-z]{4,}(?![^\W_]*[^\x00-\x7f])")
 _LONG, _LONGER = 5, 8
 """Letters from which one letter may be wrong, and from which two may be; shorter words may have two swapped."""
@@ -43,7 +54,7 @@ def corrected(text: str, known: frozenset[str] = frozenset()) -> tuple[str, tupl
 
     def mended(hit: re.Match[str]) -> str:
         word = hit.group()
-        found = None if word in known else meant(word)
+        found = None if word in known else _JOINED.get(word) or meant(word)
         if found is None:
             return word
         note = f"'{word}' was read as '{found}'"

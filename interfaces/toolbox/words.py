@@ -14,6 +14,8 @@ from ...tools.registry import Arguments, ToolError
 from ...tools.tasks import TaskInfo, known_datasets, task_info
 from ..cli.console import explain
 
+MOST_PARAMS: Final = 10**12
+"""More than any network that can be built here, and few enough for the columns of the records."""
 MOST_SHOWN: Final = 2_000
 """Characters of a text of others (messages, docstrings) that a result repeats."""
 
@@ -43,8 +45,12 @@ Dataset = Annotated[
         description=f"Data set whose images the network classifies. One of: {', '.join(known_datasets())}.",
     ),
 ]
-MaxParams = Annotated[int | None, Field(ge=1, description="Most parameters that the network may have; null: any.")]
-MinParams = Annotated[int | None, Field(ge=1, description="Least parameters that the network must have; null: any.")]
+MaxParams = Annotated[
+    int | None, Field(ge=1, le=MOST_PARAMS, description="Most parameters that the network may have; null: any.")
+]
+MinParams = Annotated[
+    int | None, Field(ge=1, le=MOST_PARAMS, description="Least parameters that the network must have; null: any.")
+]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1, description="Same seed and arguments, same answer.")]
 ProtocolName = Annotated[
     str | None,

@@ -125,6 +125,11 @@ def test_misspelled_data_sets(text: str, meant: str) -> None:
     assert understood.request.task.dataset == meant
 
 
+def test_comparisons_without_their_blank() -> None:
+    understood = understand("digits, atleast 2k and upto 10k parameters, atmost 1 MFLOP")
+    assert understood.limits.model_dump() == {"min_params": 2_000, "max_params": 10_000, "max_flops": 1_000_000}
+
+
 @pytest.mark.parametrize("text", ["kmnist", "emnist", "cifar 1000", "cinic10", "imagenet", "cifar11", "mnist-c"])
 def test_no_other_data_set_is_taken_for_a_misspelling(text: str) -> None:
     assert understand(f"a network for {text}").request is None
