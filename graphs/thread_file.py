@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..agents.plans import Known, Step
+from ..memory.wal import switch_to_wal
 from .turns import Reply, Shown
 
 _SCHEMA = """
@@ -60,7 +61,7 @@ class ThreadFile:
         self._connection = sqlite3.connect(
             folder / "thread.db", timeout=_BUSY_S, check_same_thread=False, isolation_level=None
         )
-        self._connection.execute("PRAGMA journal_mode=WAL")
+        switch_to_wal(self._connection)
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.executescript(_SCHEMA)
 

@@ -57,7 +57,15 @@ def redacted(text: str) -> str:
 
 class JsonFormatter(logging.Formatter):
     """A record as one line of JSON: ``at`` (UTC), ``level``, ``logger``, ``message``, and what is known of
-    :data:`FIELDS`; ``error`` is the traceback."""
+    :data:`FIELDS`; ``error`` is the traceback.
+
+    Args:
+        more: further fields that ``extra=`` of a logging call may give.
+    """
+
+    def __init__(self, more: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self._fields = (*FIELDS, *more)
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -66,7 +74,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        known = {name: getattr(record, name) for name in FIELDS if getattr(record, name, None) is not None}
+        known = {name: getattr(record, name) for name in self._fields if getattr(record, name, None) is not None}
         line |= _context.get() | known
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ...graphs.turns import Reply
 from ...memory.home import home_folder
+from ...memory.wal import switch_to_wal
 from .openai_types import ChatMessage
 
 _SCHEMA = """
@@ -117,7 +118,7 @@ class ThreadIndex:
     def _open(self) -> Iterator[sqlite3.Connection]:
         """A connection of its own for each use, in one transaction: threads and processes may share the file."""
         with closing(sqlite3.connect(self._path, timeout=30.0)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
+            switch_to_wal(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
             with connection:
                 yield connection
