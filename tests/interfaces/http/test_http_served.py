@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,12 @@ def served(http_home: Path, settings: list[str]) -> Iterator[dict[str, Any]]:
     assert code == 0
 
 
+def statuses(log: Path, path: str) -> set[int]:
+    """Statuses that the log has for a path."""
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    return {entry["status"] for entry in entries if entry.get("path") == path}
+
+
 def test_it_listens_on_loopback_and_needs_the_token(served: dict[str, Any], http_home: Path) -> None:
     assert served["url"].startswith("http://127.0.0.1:")
     assert served["token"] == (http_home / "http-token").read_text().strip()
@@ -51,8 +58,13 @@ def test_it_listens_on_loopback_and_needs_the_token(served: dict[str, Any], http
     answer = httpx.get(f"{served['url']}/health", headers={"Authorization": f"Bearer {served['token']}"})
     assert answer.json()["status"] == "ok"
     assert "server" not in answer.headers
-    entries = [json.loads(line) for line in Path(served["log"]).read_text().splitlines()]
-    assert {e["status"] for e in entries if e.get("path") == "/health"} >= {200, 401}
+    told = statuses(Path(served["log"]), "/health")
+    for _ in range(100):  # a request's line is written when its answer has gone out, so it may come a moment later
+        if told >= {200, 401}:
+            break
+        time.sleep(0.1)
+        told = statuses(Path(served["log"]), "/health")
+    assert told >= {200, 401}
     assert served["token"] not in Path(served["log"]).read_text()
 
 
