@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from netwright.interfaces import campaign_process
+from netwright.interfaces.http.backend import Backend
 
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 # The progress of a job that waits for ever is streamed for ever.
@@ -41,8 +42,15 @@ def test_looking_is_as_documented(live: str, token: str, tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_everything_is_as_documented(live: str, token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_is_as_documented(
+    live: str, token: str, backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every operation: the edges of the schemas, then random data, then operations that follow from each other."""
     monkeypatch.setattr(campaign_process, "_launch", lambda *_: None)
     examples = os.environ.get("NETWRIGHT_TEST_EXAMPLES", "50")
-    print(schemathesis(live, token, tmp_path, *NOT_CALLED, "--max-examples", examples))
+    try:
+        print(schemathesis(live, token, tmp_path, *NOT_CALLED, "--max-examples", examples))
+    finally:  # the board is shared: hundreds of jobs wait in it now, and nothing runs them
+        for job in backend.board.list(10_000):
+            if not job.finished:
+                backend.board.cancel(job.id)
