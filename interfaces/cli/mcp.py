@@ -41,10 +41,11 @@ def mcp(
     """Serve the tools to other agents by the Model Context Protocol, until the client leaves or Ctrl-C."""
     from ...graphs.config import load_config
     from ...memory.home import home
-    from ..http.tokens import find_token
+    from ..addresses import in_url
     from ..jobs.board import JobBoard
     from ..mcp.server import Serving
     from ..mcp.transports import PATH, run_http, run_stdio
+    from ..tokens import find_token
     from ..toolbox import registry
     from ..toolbox.shared import Shared
 
@@ -58,8 +59,7 @@ def mcp(
         if token is None:
             run_stdio(serving)
             return
-        place = f"[{host}]" if ":" in host else host
-        err.print(f"MCP server at http://{place}:{port}{PATH}, for clients with the token", highlight=False)
+        err.print(f"MCP server at http://{in_url(host)}:{port}{PATH}, for clients with the token", highlight=False)
         if token.made:
             err.print(f"Authorization: Bearer {token.value}", highlight=False, soft_wrap=True, markup=False)
         run_http(serving, host, port, token.value)

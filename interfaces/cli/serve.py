@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from ..addresses import LOOPBACK, check_host, in_url, is_loopback
 from .campaign import SetOption
-from .console import JsonFlag, err, fail, graceful_stop, guarded, out
+from .console import JsonFlag, fail, graceful_stop, guarded, out
+from .listening import AllowRemoteOption, HostOption, warn_remote
 
 if TYPE_CHECKING:
-    from ..http.tokens import Token
+    from ..tokens import Token
 
 PORT = 8321
 
 
 @guarded
 def serve(
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    host: HostOption = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = PORT,
     token_file: Annotated[
         Path | None, typer.Option("--token-file", help="File with the token, readable by its owner alone.")
     ] = None,
     no_token: Annotated[bool, typer.Option("--no-token", help="Let everybody on this machine in.")] = False,
-    allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", help="Listen beyond this machine: needed with another --host.")
-    ] = False,
+    allow_remote: AllowRemoteOption = False,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option("--allowed-host", metavar="NAME", help="Name that clients may call this server by; repeat it."),
@@ -42,33 +42,25 @@ def serve(
     Clients send the token that is printed: Authorization: Bearer TOKEN. OpenAPI is at /openapi.json, an
     OpenAI-compatible API at /v1.
     """
-    from ..http.server import is_loopback, listen
-    from ..http.tokens import find_token
+    from ..http.server import listen
+    from ..tokens import find_token
 
     local = is_loopback(host)
-    if not local and not allow_remote:
-        fail(f"{host} can be reached from other machines: add --allow-remote if that is meant", as_json=as_json)
+    check_host(host, allow_remote)
     if no_token and (not local or token_file is not None):
         fail("--no-token is for this machine alone, and not together with --token-file", as_json=as_json)
     token = None if no_token else find_token(token_file)
-    if not local:
-        err.print(
-            f"[bold yellow]warning[/]: {escape(host)} can be reached from other machines, unencrypted. Whoever has the "
-            "token can run networks in the sandbox and start campaigns: put a proxy with TLS before it.",
-            highlight=False,
-        )
+    warn_remote(host)
     with listen(host, port) as listening:
         _run(listening, host, token, _hosts(host, local, allowed_host or []), list(overrides or ()), as_json)
 
 
 def _hosts(host: str, local: bool, named: list[str]) -> frozenset[str] | None:
     """Names that a Host header may have; ``None`` for any, where nothing is known of the machine's names."""
-    from ..http.app import LOOPBACK
-
-    own = f"[{host}]" if ":" in host else host
     if host in ("0.0.0.0", "::") and not named:
         return None
-    return frozenset({*(LOOPBACK if local or named else ()), own.lower(), *(name.lower() for name in named)})
+    known = (*(LOOPBACK if local or named else ()), host, *named)
+    return frozenset(name.strip("[]").lower() for name in known)
 
 
 def _run(
@@ -83,8 +75,7 @@ def _run(
     from ..http.logs import logging_to_file
     from ..http.server import make_server, serve
 
-    name = f"[{host}]" if ":" in host else host
-    url = f"http://{name}:{listening.getsockname()[1]}"
+    url = f"http://{in_url(host)}:{listening.getsockname()[1]}"
     with logging_to_file() as log, open_backend(settings) as backend:
         server = make_server(create_app(backend, token=token.value if token else None, hosts=hosts))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from fastapi import FastAPI, Security
@@ -10,6 +10,7 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field
 
 from ... import __version__
+from ..addresses import LOOPBACK
 from .backend import Backend
 from .completions import completion_routes
 from .errors import documented, install_errors
@@ -17,8 +18,6 @@ from .guard import Guard
 from .jobs import job_routes
 from .kept import kept_routes
 from .tools import tool_routes
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 _ABOUT = """Tools of netwright for other programs: validate, evaluate, design and find neural networks.
 
@@ -35,13 +34,13 @@ class Health(BaseModel):
     jobs_at_once: int
 
 
-def create_app(backend: Backend, *, token: str | None, hosts: frozenset[str] | None = LOOPBACK) -> FastAPI:
+def create_app(backend: Backend, *, token: str | None, hosts: Collection[str] | None = LOOPBACK) -> FastAPI:
     """The ASGI application.
 
     Args:
         backend: opened and closed by the caller.
         token: without it nothing is answered but 401; ``None`` leaves the door open.
-        hosts: names that a request's Host may have, as browsers send them; ``None``: any.
+        hosts: names that a request's Host may have, in lower case and without brackets; ``None``: any.
     """
     app = FastAPI(
         title="netwright",

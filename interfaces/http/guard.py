@@ -7,11 +7,10 @@ the request has passed.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import re
 import secrets
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,22 +19,17 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..addresses import host_name
+from ..tokens import bears
 from .errors import as_http_error, error_response
 
 log = logging.getLogger("netwright.http")
 access = logging.getLogger("netwright.http.access")
 
-_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?")
 GONE = 499
 """What the log says where the client went away before its answer was complete."""
 _PATH = 200
 """Characters of a path that the access log keeps."""
-
-
-def host_name(value: str) -> str | None:
-    """The name in a Host header, or in an origin without its scheme; ``None`` where it has none."""
-    found = _HOST.fullmatch(value.strip().lower())
-    return found["name"] if found else None
 
 
 @dataclass
@@ -70,16 +64,16 @@ class Guard:
 
     Args:
         token: what ``Authorization: Bearer …`` must carry; ``None`` lets everybody in.
-        hosts: names that the Host header may have; ``None`` for any.
+        hosts: names that the Host header may have, in lower case and without brackets; ``None`` for any.
         body_bytes: largest body.
         body_s: seconds between two pieces of a body.
     """
 
     def __init__(
-        self, app: ASGIApp, *, token: str | None, hosts: frozenset[str] | None, body_bytes: int, body_s: float
+        self, app: ASGIApp, *, token: str | None, hosts: Collection[str] | None, body_bytes: int, body_s: float
     ) -> None:
         self.app, self._hosts, self._body_bytes, self._body_s = app, hosts, body_bytes, body_s
-        self._digest = None if token is None else _digest(token)
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -128,7 +122,7 @@ class Guard:
         # Without this a page that resolves its own name to this address would read the answers (DNS rebinding).
         if self._hosts is not None and name not in self._hosts:
             return error_response(path, 421, "wrong_host", "this server does not answer for that host")
-        if not self._known(headers.getlist("authorization")):
+        if self._token is not None and not bears(headers.getlist("authorization"), self._token):
             answer = error_response(path, 401, "unauthorized", "a bearer token is needed")
             answer.headers["WWW-Authenticate"] = "Bearer"
             return answer
@@ -139,13 +133,6 @@ class Guard:
         if not length.isdecimal() or int(length) > self._body_bytes:  # said at once, before anything is sent
             return error_response(path, 413, "too_large", f"a body may have {self._body_bytes:,} bytes")
         return None
-
-    def _known(self, given: list[str]) -> bool:
-        if self._digest is None:
-            return True
-        scheme, _, token = (given[0] if len(given) == 1 else "").partition(" ")
-        # Digests are of equal length, so that not even the token's length shows in the time taken.
-        return secrets.compare_digest(_digest(token.strip()), self._digest) and scheme.lower() == "bearer"
 
     def _bounded(self, receive: Receive) -> Receive:
         """Bodies must be small and must arrive: a client that sends a byte an hour would hold a connection for ever.
@@ -186,7 +173,3 @@ def _noting(exchange: Exchange, send: Send) -> Send:
         await send(message)
 
     return noting
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -75,11 +74,3 @@ def serve(server: Server, listening: socket.socket, ready: Callable[[], None]) -
         await serving
 
     asyncio.run(run())
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's own alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
+from ..tokens import TOKEN_VARIABLE
 from .folder import QUEUE, JobFolder, stamp
 from .model import Job, JobError, Progress, QueueFull, is_id, new_id
 
@@ -35,7 +36,7 @@ _KILL_S: Final = 5.0
 _LOOK_S: Final = 0.05
 _IDLE_S: Final = 1.0
 _WAITING_S: Final = 0.2
-_SECRETS: Final = frozenset({"NETWRIGHT_TOKEN"})
+_SECRETS: Final = frozenset({TOKEN_VARIABLE})
 
 
 class JobBoard:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.datastructures import Headers
 
+from ..addresses import LOOPBACK, in_url, is_loopback
+from ..tokens import bears
 from .server import Serving, build_server
 
 if TYPE_CHECKING:
@@ -76,11 +78,9 @@ def http_app(serving: Serving, host: str, port: int, token: str) -> Starlette:
     from starlette.applications import Starlette
     from starlette.routing import Mount
 
-    from ..http.server import is_loopback
-
     if not is_loopback(host):
         raise TransportError(f"{host} is not this machine's own address: the MCP server listens on 127.0.0.1 or ::1")
-    names = ("127.0.0.1", "localhost", "[::1]")
+    names = [in_url(name) for name in (*LOOPBACK, host)]
     security = TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
         allowed_hosts=[f"{name}:{port}" for name in names],
@@ -113,7 +113,7 @@ class BearerToken:
     """
 
     def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app, self._wanted = app, f"Bearer {token}".encode()
+        self._app, self._token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -126,6 +126,5 @@ class BearerToken:
         await send({"type": "http.response.start", "status": 401, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    def _allows(self, scope: Any) -> bool:
-        given = [value for name, value in scope.get("headers", ()) if name == b"authorization"]
-        return scope["type"] == "http" and len(given) == 1 and hmac.compare_digest(given[0], self._wanted)
+    def _allows(self, scope: Scope) -> bool:
+        return scope["type"] == "http" and bears(Headers(scope=scope).getlist("authorization"), self._token)

@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from ..addresses import LOOPBACK
 from .guard import Guard
 from .settings import UPLOAD_BYTES, App, files_folder
 
 if TYPE_CHECKING:
     import gradio as gr
 
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _AT_ONCE: Final = 8  # events of all browsers that are worked on side by side; turns of conversations run elsewhere
 _FILES_S: Final = 24 * 3600  # how long uploads and exports are kept
 # Before gradio is imported: it reads these once.

@@ -6,6 +6,8 @@ too, websockets included, and routes that a later version of Gradio adds.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
@@ -15,8 +17,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..addresses import host_name
+from ..tokens import same
 from .login import login_page
-from .token import cookie_value, same
 
 MOST_BYTES: Final = 2 * 1024 * 1024
 """Of the body of one request; an uploaded network is limited further, see :data:`.app.UPLOAD_BYTES`."""
@@ -58,7 +61,7 @@ class Guard:
     rebinding), does it come from a page of this app, is its body small enough, does it have the token.
 
     Args:
-        token: at least 16 characters; see :mod:`.token`.
+        token: see :mod:`~netwright.interfaces.tokens`.
         hosts: names and addresses, without port, that ``Host`` may have.
         cookie: its name. Cookies do not know ports, so two apps on one host need two names.
     """
@@ -90,7 +93,7 @@ class Guard:
         """What is wrong with a request, whoever sent it."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if _name(host) not in self._hosts:
+        if host_name(host) not in self._hosts:
             return PlainTextResponse("this host is not served here\n", 421)
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:
@@ -142,10 +145,9 @@ class Guard:
 _UNKNOWN: Final = PlainTextResponse("a token is needed: open the address that 'netwright web' printed\n", 401)
 
 
-def _name(host: str) -> str:
-    """A ``Host`` header without its port."""
-    name, _, port = host.rpartition(":")
-    return (name if name and port.isdecimal() else host).strip("[]").casefold()
+def cookie_value(token: str) -> str:
+    """What the cookie holds: made from the token, so that the cookie does not tell it."""
+    return hmac.new(token.encode(), b"netwright web cookie", hashlib.sha256).hexdigest()
 
 
 async def _body(receive: Receive, most: int) -> bytes:

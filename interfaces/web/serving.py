@@ -13,7 +13,8 @@ import uvicorn
 
 from ...graphs.config import Config
 from ...memory.records import Records
-from .app import LOOPBACK, guarded_app
+from ..addresses import LOOPBACK, check_host
+from .app import guarded_app
 from .settings import App
 
 _GRACE_S: Final = 3
@@ -43,18 +44,9 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-class HostRefused(ValueError):
-    """The app would listen where others reach it, and nobody said that it may."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    return host in LOOPBACK
-
-
 def names_of(host: str) -> tuple[str, ...]:
     """What ``Host`` may say where the app listens at ``host``: this machine's own names and addresses."""
-    if is_loopback(host):
+    if host in LOOPBACK:
         return LOOPBACK
     if host not in ("0.0.0.0", "::"):
         return (*LOOPBACK, host)
@@ -83,12 +75,3 @@ def serve_web(
             timeout_graceful_shutdown=_GRACE_S, proxy_headers=False,
         )  # fmt: skip
         _Server(settings, ready).run()
-
-
-def check_host(host: str, allow_remote: bool) -> None:
-    """Raises: HostRefused: others would reach the app, and ``allow_remote`` is not given."""
-    if not is_loopback(host) and not allow_remote:
-        raise HostRefused(
-            f"--host {host} lets other machines reach the app: add --allow-remote if that is meant, "
-            "and put TLS in front of it"
-        )

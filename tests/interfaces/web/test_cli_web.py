@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from netwright.interfaces.cli.main import app
+from netwright.interfaces.tokens import TOKEN_VARIABLE
 from netwright.interfaces.web import app as web_app
-from netwright.interfaces.web.token import TOKEN_VARIABLE
 from typer.testing import CliRunner
 
 
@@ -28,7 +28,7 @@ def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TOKEN_VARIABLE, "too-short")
     short = run.invoke(app, ["web"])
     assert short.exit_code == 2
-    assert "16 or more" in short.output
+    assert "16 to 512" in short.output
     assert "too-short" not in short.output
 
 

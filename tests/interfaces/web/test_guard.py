@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from netwright.graphs.config import Config
+from netwright.interfaces.addresses import HostRefused, check_host
+from netwright.interfaces.tokens import TOKEN_VARIABLE, TokenError, new_token
 from netwright.interfaces.web.app import guarded_app
-from netwright.interfaces.web.guard import MOST_BYTES, SECURITY_HEADERS, Guard
-from netwright.interfaces.web.serving import HostRefused, check_host, names_of
+from netwright.interfaces.web.guard import MOST_BYTES, SECURITY_HEADERS, Guard, cookie_value
+from netwright.interfaces.web.serving import names_of
 from netwright.interfaces.web.settings import UPLOAD_BYTES, App
-from netwright.interfaces.web.token import TOKEN_VARIABLE, TokenRefused, cookie_value, web_token
 from netwright.memory.records import Records
 from starlette.requests import ClientDisconnect
 from starlette.websockets import WebSocketDisconnect
@@ -215,14 +216,14 @@ def test_page_names_no_address_to_load_from(owner: TestClient) -> None:
 
 def test_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
-    assert len(web_token()) >= 32
-    assert web_token() != web_token()
+    assert len(new_token().value) >= 32
+    assert new_token().value != new_token().value
     for bad in ("short", "", "fifteen-letters", "has blanks in it 0123456789", "ünïcödé-0123456789"):
         monkeypatch.setenv(TOKEN_VARIABLE, bad)
-        with pytest.raises(TokenRefused):
-            web_token()
+        with pytest.raises(TokenError):
+            new_token()
     monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
-    assert web_token() == TOKEN
+    assert new_token().value == TOKEN
 
 
 def test_hosts() -> None:

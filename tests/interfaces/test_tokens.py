@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from netwright.interfaces.http.tokens import TokenError, find_token
+from netwright.interfaces.tokens import TokenError, bears, find_token, same
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +64,17 @@ def test_a_link_in_its_place_is_not_written_through(tmp_path: Path) -> None:
     with pytest.raises(TokenError):
         find_token()
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_servers_that_start_at_once_have_one_token(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: find_token(), range(32)))) == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["http-token"]
+
+
+def test_only_one_header_with_the_whole_token_is_enough() -> None:
+    assert bears(["bearer  abc "], "abc")
+    for given in ([], ["abc"], ["Basic abc"], ["Bearer"], ["Bearer ab"], ["Bearer abcd"], ["Bearer abc"] * 2):
+        assert not bears(given, "abc")
+    assert same("ünï\udc80", "ünï\udc80")
+    assert not same("ünï", "üni")
