@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..agents.models.factory import ChatModelHandle
@@ -78,6 +80,34 @@ class Workshop:
         held, self._sandbox = self._sandbox, None
         if held is not None:
             held.sandbox.close()
+
+
+class Workshops:
+    """As many workshops as there are turns side by side.
+
+    Args:
+        count: turns at once; another one waits until a workshop is given back.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._free: queue.SimpleQueue[Workshop] = queue.SimpleQueue()
+        for _ in range(count):
+            self._free.put(Workshop())
+
+    @contextmanager
+    def one(self) -> Iterator[Workshop]:
+        """A workshop for one turn."""
+        workshop = self._free.get()
+        try:
+            yield workshop
+        finally:
+            self._free.put(workshop)
+
+    def close(self) -> None:
+        """Close them all; one that a turn still holds is waited for."""
+        for _ in range(self._count):
+            self._free.get().close()
 
 
 def _serves(held: WorkerImage, wanted: WorkerImage) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +11,11 @@ from typing import Any
 from langgraph.runtime import RunControl
 
 from ...graphs.config import Config
-from ...graphs.workshop import Workshop
+from ...graphs.workshop import Workshops
 from ...memory.records import Records
 from ...tools.registry import Registry
 from ..jobs.board import JobBoard
-from .pool import Pool
+from ..pool import Pool
 
 
 @dataclass
@@ -26,6 +25,7 @@ class Backend:
     Attributes:
         shared: what the tools of the registry share (:class:`~netwright.tools.registry.Context`).
         stopping: set when the server ends, so that streams end too.
+        workshops: what conversations keep open between turns, one for each thread of ``chats``.
     """
 
     config: Config
@@ -37,6 +37,7 @@ class Backend:
     calls: Pool = field(init=False)
     reads: Pool = field(init=False)
     chats: Pool = field(init=False)
+    workshops: Workshops = field(init=False)
 
     def __post_init__(self) -> None:
         limits = self.config.http
@@ -44,21 +45,9 @@ class Backend:
         # Looking something up takes milliseconds and must not wait behind tools that take seconds.
         self.reads = Pool("read", 4, 256)
         self.chats = Pool("chat", limits.chats, limits.queued)
-        self._shops: queue.SimpleQueue[Workshop] = queue.SimpleQueue()
-        self._workshops = [Workshop() for _ in range(limits.chats)]
-        for shop in self._workshops:
-            self._shops.put(shop)
+        self.workshops = Workshops(limits.chats)
         self._turns: set[_Turn] = set()
         self._lock = threading.Lock()
-
-    @contextmanager
-    def workshop(self) -> Iterator[Workshop]:
-        """A model and a sandbox that stay open between turns, for one turn: one for each thread of ``chats``."""
-        shop = self._shops.get()
-        try:
-            yield shop
-        finally:
-            self._shops.put(shop)
 
     @contextmanager
     def turn(self, control: RunControl) -> Iterator[None]:
@@ -86,8 +75,7 @@ class Backend:
         self.stop()
         for pool in (self.calls, self.reads, self.chats):
             pool.close()
-        for _ in self._workshops:  # one that a turn still holds is given back at its safe point
-            self._shops.get().close()
+        self.workshops.close()
 
 
 @dataclass(frozen=True, eq=False)

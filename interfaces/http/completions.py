@@ -137,7 +137,7 @@ def _take(
         return Turned(place.thread, place.reply, Usage())
     with (
         backend.turn(control),
-        backend.workshop() as shop,
+        backend.workshops.one() as shop,
         open_conversation(backend.config, backend.records, place.thread, workshop=shop) as talk,
     ):
         for said in place.replay:

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from ...graphs.locking import CampaignBusy
 from ...tools.registry import ToolError
 from ..cli.console import explain
+from ..pool import PoolFull
 
 OPENAI = "/v1/"
 """Paths below this answer in OpenAI's form, which has two more fields."""
@@ -89,12 +90,20 @@ def error_response(
     return JSONResponse(error_content(path, kind, message, param), status_code=status, headers=headers)
 
 
+def answer(path: str, error: HttpError) -> JSONResponse:
+    """The JSON answer that an error asks for."""
+    headers = {} if error.retry_s is None else {"Retry-After": str(error.retry_s)}
+    return error_response(path, error.status, error.kind, error.message, headers=headers, param=error.param)
+
+
 def as_http_error(error: Exception) -> HttpError | None:
     """What an expected error is over HTTP; ``None`` for a fault of the program."""
     if isinstance(error, HttpError):
         return error
     if isinstance(error, CampaignBusy):
         return HttpError(409, "busy", str(error), retry_s=2)
+    if isinstance(error, PoolFull):
+        return HttpError(429, "busy", str(error), retry_s=1)
     if isinstance(error, ToolError):
         return HttpError(400, "tool_error", str(error))
     if isinstance(error, OverflowError):  # JSON's whole numbers have no end, those of databases and of C do
@@ -122,9 +131,7 @@ def install_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HttpError)
     async def own(request: Request, error: HttpError) -> JSONResponse:
-        headers = {} if error.retry_s is None else {"Retry-After": str(error.retry_s)}
-        path = request.url.path
-        return error_response(path, error.status, error.kind, error.message, headers=headers, param=error.param)
+        return answer(request.url.path, error)
 
     @app.exception_handler(HTTPException)  # of the router, for paths and methods that there are not
     async def routing(request: Request, error: HTTPException) -> JSONResponse:

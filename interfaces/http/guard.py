@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..addresses import host_name
 from ..tokens import bears
-from .errors import as_http_error, error_response
+from .errors import answer, as_http_error, error_response
 
 log = logging.getLogger("netwright.http")
 access = logging.getLogger("netwright.http.access")
@@ -109,7 +109,7 @@ class Guard:
             # What is missing on this machine is its owner's business; what was wrong with the request is the client's.
             if known.status == 424:
                 log.warning("request %s: %s", exchange.id, known.message)
-            return error_response(path, known.status, known.kind, known.message)
+            return answer(path, known)
         log.error("request %s failed", exchange.id, exc_info=error)
         return error_response(path, 500, "internal", f"a fault of the server, see its log for request {exchange.id}")
 
@@ -123,9 +123,8 @@ class Guard:
         if self._hosts is not None and name not in self._hosts:
             return error_response(path, 421, "wrong_host", "this server does not answer for that host")
         if self._token is not None and not bears(headers.getlist("authorization"), self._token):
-            answer = error_response(path, 401, "unauthorized", "a bearer token is needed")
-            answer.headers["WWW-Authenticate"] = "Bearer"
-            return answer
+            asks = {"WWW-Authenticate": "Bearer"}
+            return error_response(path, 401, "unauthorized", "a bearer token is needed", headers=asks)
         origin = headers.get("origin")
         if origin is not None and host_name(origin.partition("://")[2]) != name:
             return error_response(path, 403, "wrong_origin", "pages of other sites may not ask")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, Final
 
 from ...tools.registry import Context, Registry, Report, Result, Tool, ToolError, no_report
+from ..pool import Pool, PoolClosed, PoolFull
 from .shared import Shared
 from .words import explain_error
 
@@ -30,7 +31,7 @@ class CallPool:
         registry: the tools.
         shared: what they share; the pool closes it.
         at_once: calls that run at the same time.
-        most_waiting: calls that may wait.
+        most_waiting: calls that may wait, and as many beside them of tools that only wait for something.
     """
 
     def __init__(
@@ -43,12 +44,10 @@ class CallPool:
     ) -> None:
         self.registry = registry
         self.shared = shared
-        self._most = at_once + most_waiting
-        self._open = 0
         self._cancelled: set[threading.Event] = set()
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="call")
-        self._waiters = ThreadPoolExecutor(max_workers=WAITING, thread_name_prefix="wait")
+        self._pool = Pool("call", at_once, most_waiting)
+        self._waiters = Pool("wait", WAITING, most_waiting)
 
     def close(self) -> None:
         """Take back what runs, which ends at its next safe point, and close what tools share."""
@@ -56,7 +55,7 @@ class CallPool:
             for cancelled in self._cancelled:
                 cancelled.set()
         for pool in (self._waiters, self._pool):
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.close(wait=True)
         self.shared.close()
 
     def __enter__(self) -> CallPool:
@@ -82,22 +81,18 @@ class CallPool:
         tool = self.registry[name]
         tool.parse(arguments)
         with self._lock:
-            if self._open >= self._most:
-                raise TooBusy(f"{self._open} calls are open already, more are not taken: try again in a second")
-            self._open += 1
             self._cancelled.add(cancelled)
 
-        def left(future: Future[dict[str, Any]] | None) -> None:
+        def left(_: object) -> None:
             with self._lock:
-                self._open -= 1
                 self._cancelled.discard(cancelled)
 
+        context = Context(self.shared, report, cancelled)
         try:
-            pool = self._waiters if tool.waits else self._pool
-            future = pool.submit(self._run, tool, arguments, Context(self.shared, report, cancelled))
-        except RuntimeError as error:
-            left(None)
-            raise ToolError("netwright is closing: ask again when it runs") from error
+            future = (self._waiters if tool.waits else self._pool).submit(lambda: self._run(tool, arguments, context))
+        except (PoolFull, PoolClosed) as error:
+            left(error)
+            raise (TooBusy if isinstance(error, PoolFull) else ToolError)(str(error)) from error
         future.add_done_callback(left)
         return future
 

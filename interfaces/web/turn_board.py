@@ -6,7 +6,6 @@ A browser may reload, or go, while a turn runs: the turn goes on, and its reply 
 from __future__ import annotations
 
 import logging
-import queue
 import secrets
 import threading
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from ...graphs.services import Event
 from ...graphs.talking import list_threads, open_conversation
 from ...graphs.thread_file import ThreadFile
 from ...graphs.turns import Conversation, Message, Reply
-from ...graphs.workshop import Workshop
+from ...graphs.workshop import Workshops
 from ...memory.home import home
 from ...memory.records import Records
 
@@ -100,10 +99,7 @@ class TurnBoard:
         self._turns: dict[str, Turn] = {}
         self._futures: set[Future[None]] = set()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="turn")
-        self._workshops: queue.SimpleQueue[Workshop] = queue.SimpleQueue()
-        self._all_workshops = [Workshop() for _ in range(AT_ONCE)]
-        for workshop in self._all_workshops:
-            self._workshops.put(workshop)
+        self._workshops = Workshops(AT_ONCE)
 
     def say(self, thread: str | None, text: str) -> str:
         """Begin a turn with a message; the thread's id.
@@ -158,8 +154,7 @@ class TurnBoard:
         for future in waiting:
             future.cancel()  # what has not begun does not begin
         self._pool.shutdown()
-        for workshop in self._all_workshops:
-            workshop.close()
+        self._workshops.close()
 
     def _begin(self, thread: str, said: str, work: Callable[[Conversation, Turn], Reply]) -> str:
         with self._lock:
@@ -175,16 +170,15 @@ class TurnBoard:
         return thread
 
     def _run(self, turn: Turn, work: Callable[[Conversation, Turn], Reply]) -> None:
-        workshop = self._workshops.get()
-        turn.begun = True
         try:
-            with open_conversation(self._config, self._records, turn.thread, workshop=workshop) as talk:
-                work(talk, turn)
+            with self._workshops.one() as workshop:
+                turn.begun = True
+                with open_conversation(self._config, self._records, turn.thread, workshop=workshop) as talk:
+                    work(talk, turn)
         except Exception as error:  # shown in the page; a turn's own faults are replies already
             _log.exception("a turn of thread %s could not run", turn.thread)
             turn.error = f"{type(error).__name__}: {error}"
         finally:
-            self._workshops.put(workshop)
             turn.ended = True
 
 

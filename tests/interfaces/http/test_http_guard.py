@@ -12,9 +12,8 @@ import pytest
 from fastapi import FastAPI
 from netwright.interfaces.http.app import create_app
 from netwright.interfaces.http.backend import Backend
-from netwright.interfaces.http.errors import HttpError
 from netwright.interfaces.http.logs import logging_to_file
-from netwright.interfaces.http.pool import Pool
+from netwright.interfaces.pool import Pool, PoolFull
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -158,6 +157,15 @@ def test_what_is_missing_on_the_machine_is_said(
     assert "No space left" in answer.json()["error"]["message"]
 
 
+def test_a_full_queue_says_when_to_come_again(
+    client: TestClient, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "reads", Pool("none", 1, -1))
+    answer = client.get("/jobs")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (429, "busy")
+    assert answer.headers["Retry-After"] == "1"
+
+
 def test_a_full_queue_refuses() -> None:
     async def run() -> list[Any]:
         pool, going = Pool("test", 1, 1), asyncio.Event()
@@ -173,9 +181,8 @@ def test_a_full_queue_refuses() -> None:
         await going.wait()
         second = asyncio.create_task(pool.run(lambda: "second"))
         await asyncio.sleep(0)
-        with pytest.raises(HttpError) as refusal:
+        with pytest.raises(PoolFull, match="2 calls are open"):
             await pool.run(lambda: "third")
-        assert (refusal.value.status, refusal.value.retry_s) == (429, 1)
         release.set_result(None)
         return [await first, await second, await pool.run(lambda: "there is room again")]
 
