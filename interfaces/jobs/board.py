@@ -7,13 +7,10 @@ takes no job with it: running ones go on, waiting ones are started by the next b
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,22 +18,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
-from ..tokens import TOKEN_VARIABLE
 from .folder import QUEUE, JobFolder, stamp
 from .model import Job, JobError, Progress, QueueFull, is_id, new_id
+from .process import end_process, free_slot, start_process
 
 REGISTRY: Final = "netwright.interfaces.toolbox:registry"
 """Where a job's process finds the tools: module and function."""
 MOST_QUEUED: Final = 256
 MOST_KEPT: Final = 1000
 """Ended jobs that are kept; the oldest go first."""
-TERM_S: Final = 1.0
-"""Seconds that a cancelled job has to stop by itself."""
-_KILL_S: Final = 5.0
 _LOOK_S: Final = 0.05
 _IDLE_S: Final = 1.0
 _WAITING_S: Final = 0.2
-_SECRETS: Final = frozenset({TOKEN_VARIABLE})
 
 
 class JobBoard:
@@ -67,7 +60,8 @@ class JobBoard:
         self._settings, self._registry = tuple(settings), registry
         self._folder = home / "jobs"
         (self._folder / QUEUE).mkdir(parents=True, exist_ok=True)
-        (self._folder / "slots").mkdir(exist_ok=True)
+        self._slots = self._folder / "slots"
+        self._slots.mkdir(exist_ok=True)
         self._wake, self._closed = threading.Event(), threading.Event()
         self._dispatcher = threading.Thread(target=self._dispatch, name="jobs", daemon=True)
         if dispatch:
@@ -173,7 +167,7 @@ class JobBoard:
                 folder.end("cancelled", "cancelled before it began")
                 folder.marker.unlink(missing_ok=True)
         if job.state == "running":
-            _end(folder)
+            end_process(folder)
             folder.end("cancelled", "cancelled by the caller")
         return folder.job()
 
@@ -215,74 +209,18 @@ class JobBoard:
             return False
         with self._turn():
             for folder in self._waiting():
-                slot = self._free_slot()
+                slot = free_slot(self._slots, self.at_once)
                 if slot is None:
                     return True
                 with slot:
                     self._start(folder, slot)
         return False
 
-    def _free_slot(self) -> IO[str] | None:
-        for number in range(self.at_once):
-            handle = (self._folder / "slots" / str(number)).open("a")
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                handle.close()
-                continue
-            return handle
-        return None
-
     def _start(self, folder: JobFolder, slot: IO[str]) -> None:
-        """Make the job's process: it inherits its own lock and its slot's, held from before it begins."""
-        folder.start(None)
-        with folder.lock.open("a") as lock, folder.log.open("ab") as log:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            folder.marker.unlink(missing_ok=True)
-            kept = [lock.fileno(), slot.fileno()]
-            environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
-            try:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "netwright.interfaces.jobs.work", str(folder.path), self._registry]
-                    + [str(fd) for fd in kept],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=kept,
-                    start_new_session=True,
-                    env={**environment, "NETWRIGHT_HOME": str(self.home)},
-                )
-            except OSError as error:
-                folder.end("failed", f"its process could not be made: {error}")
-                return
-        threading.Thread(target=self._reap, args=(process,), name=f"reap {folder.path.name}", daemon=True).start()
+        process = start_process(folder, slot, self._registry, self.home)
+        if process is not None:
+            threading.Thread(target=self._reap, args=(process,), name=f"reap {folder.path.name}", daemon=True).start()
 
     def _reap(self, process: subprocess.Popen[bytes]) -> None:
         process.wait()
         self._wake.set()
-
-
-def _end(folder: JobFolder) -> None:
-    """End a running job's process group: asked first, then killed. Its sandboxes see their host go and end too.
-
-    Raises:
-        JobError: something of it is still there.
-    """
-    began = time.monotonic()
-    asked = killed = False
-    while folder.alive():
-        passed = time.monotonic() - began
-        if passed > _KILL_S:
-            raise JobError(f"job {folder.path.name} does not end: its process {(folder.started() or {}).get('pid')}")
-        group = (folder.started() or {}).get("pid")
-        if group is not None and not asked:
-            asked = _signal(group, signal.SIGTERM)
-        if group is not None and not killed and passed > TERM_S:
-            killed = _signal(group, signal.SIGKILL)
-        time.sleep(_LOOK_S)
-
-
-def _signal(group: int, number: signal.Signals) -> bool:
-    with contextlib.suppress(ProcessLookupError):  # it went by itself meanwhile
-        os.killpg(group, number)
-    return True
