@@ -8,7 +8,17 @@ from typing import Final
 from ...tools.registry import Registry
 from .base import TOOLS
 
-_MODULES: Final = ("networks", "novelty", "working", "recorded", "library", "campaigns", "tuning")
+_MODULES: Final = (
+    "networks",
+    "novelty",
+    "working",
+    "designing",
+    "recorded",
+    "library",
+    "mining",
+    "campaigns",
+    "tuning",
+)
 
 
 def registry() -> Registry:
