@@ -9,9 +9,9 @@ from typing import Final
 
 from sqlalchemy import make_url
 
+from ..memory.files import write_whole
 from ..memory.records import Records
 from ..memory.types import Frozen
-from ..tools.report.files import write_whole
 
 BEGAN: Final = "records-began.txt"
 _MIB: Final = 2**20

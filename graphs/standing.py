@@ -9,9 +9,9 @@ from typing import Final
 
 from pydantic import Field, ValidationError
 
+from ..memory.files import write_whole
 from ..memory.rows import now
 from ..memory.types import Frozen
-from ..tools.report.files import write_whole
 from .locking import Identity, boot_id
 
 HEARTBEAT: Final = "heartbeat.json"

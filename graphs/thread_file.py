@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..agents.plans import Known, Step
+from ..memory.transactions import transaction
 from ..memory.wal import switch_to_wal
 from .turns import Reply, Shown
 
@@ -162,14 +163,8 @@ class ThreadFile:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._lock, transaction(self._connection) as connection:
+            yield connection
 
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock:

@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from .block_types import BLOCK_STAGES, Block, BlockCheck, BlockStage, Category
 from .home import home_folder
+from .transactions import transaction
 from .wal import switch_to_wal
 
 _SCHEMA: Final = 1  # of the file, in its ``user_version``
@@ -192,14 +193,8 @@ class BlockStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._lock, transaction(self._connection) as connection:
+            yield connection
 
     def _select(self, condition: str, values: list[str] | list[str | int]) -> list[Block]:
         where = f"WHERE {condition} " if condition else ""

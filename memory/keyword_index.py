@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
+from .transactions import transaction
 from .wal import switch_to_wal
 
 _FORMAT: Final = 1  # in the file's ``user_version``; an index is derived, so one of another format is made anew
@@ -87,21 +88,18 @@ class KeywordIndex:
             known = {row[0]: (row[1], row[2]) for row in self._connection.execute("SELECT id, place, hash FROM marks")}
             fresh = [item for item in items if known.get(item.id, (0, ""))[1] != _hash(item)]
             for start in range(0, len(fresh), _BATCH):
-                self._connection.execute("BEGIN IMMEDIATE")
-                for item in fresh[start : start + _BATCH]:
-                    self._write(item, known.get(item.id, (None, ""))[0])
-                self._connection.execute("COMMIT")
+                with transaction(self._connection):
+                    for item in fresh[start : start + _BATCH]:
+                        self._write(item, known.get(item.id, (None, ""))[0])
         return len(fresh)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Take items out; unknown ids are passed over."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._lock, transaction(self._connection) as connection:
             for one in sorted(set(ids)):
-                row = self._connection.execute("DELETE FROM marks WHERE id = ? RETURNING place", (one,)).fetchone()
+                row = connection.execute("DELETE FROM marks WHERE id = ? RETURNING place", (one,)).fetchone()
                 if row is not None:
-                    self._connection.execute("DELETE FROM words WHERE rowid = ?", row)
-            self._connection.execute("COMMIT")
+                    connection.execute("DELETE FROM words WHERE rowid = ?", row)
 
     def clear(self) -> None:
         """Empty the index."""

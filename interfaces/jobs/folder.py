@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from ...memory.files import write_whole
 from .model import Job, JobError, JobState, Progress
 
 QUEUE: Final = "queue"
@@ -29,16 +30,7 @@ def stamp() -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a document so that it is there as a whole, and still after a power cut, or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file, ensure_ascii=True)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, json.dumps(value).encode())
 
 
 def read_json(path: Path) -> Any:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...memory.files import write_whole
 from .decisions import Found
 from .splits import SPLITS, Split
 
@@ -51,7 +50,7 @@ def write_splits(path: Path, split: Mapping[str, Split], seed: int) -> None:
         OSError: it cannot be written.
     """
     lists = {name: sorted(key for key, place in split.items() if place == name) for name in SPLITS}
-    _replace(path, json.dumps({"seed": seed, **lists}, indent=1, ensure_ascii=False) + "\n")
+    _write(path, json.dumps({"seed": seed, **lists}, indent=1, ensure_ascii=False) + "\n")
 
 
 def write(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -68,18 +67,9 @@ def write(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
         content = text.getvalue()
     else:
         content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    _replace(path, content)
+    _write(path, content)
 
 
-def _replace(path: Path, content: str) -> None:
+def _write(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, content.encode("utf-8", "surrogateescape"))

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ...memory.files import write_whole
 from ...memory.types import Frozen, Protocol, Task
-from ..report.files import write_whole
 from ..report.text import percent
 from .evaluation import Quality, forward, held_out
 from .examples import Example

@@ -21,6 +21,6 @@ def write_whole(path: Path, content: bytes, *, flush: bool = True) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(unfinished, path)
-    except OSError:
+    except BaseException:
         unfinished.unlink(missing_ok=True)  # half a file on a full disk is no use to anyone
         raise
