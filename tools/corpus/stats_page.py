@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
+from ..report.pages import page_environment
 from ..report.text import number, percent, shown
 from .export_folder import new_folder
 from .stats_model import Statistics
@@ -51,12 +52,4 @@ def statistics_json(statistics: Statistics) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader(__package__ or "netwright.tools.corpus", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=percent, shown=shown, number=number)
-    return environment
+    return page_environment(__package__ or "netwright.tools.corpus", percent=percent, shown=shown, number=number)
