@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,19 @@ import typer
 from rich.markup import escape
 
 from ...memory.records import Records
-from ...memory.rows import Campaign
+from .choosing import (
+    BudgetOption,
+    ConfigOption,
+    DownloadFlag,
+    OvernightFlag,
+    QuietFlag,
+    RunArgument,
+    SetOption,
+    ThresholdOption,
+    campaigns_proper,
+    check_id,
+    find_campaign,
+)
 from .console import JsonFlag, fail, guarded, out, print_json
 from .driving import drive, fetch, resumed_settings, summary
 from .nights import print_sizes, print_states, state_of
@@ -20,35 +31,6 @@ from .papers import report_many
 from .planning import print_plan
 
 app = typer.Typer(no_args_is_help=True, help="Cycles of designing, training, admitting and tuning.")
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Override one field, e.g. --set campaign.tune=false."),
-]
-BudgetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Another budget, e.g. --set budget.cycles=12."),
-]
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="YAML file with any part of the configuration, or a name such as paper-7b."),
-]
-RunArgument = Annotated[str | None, typer.Argument(help="The campaign's id; default: the newest one.")]
-QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No live progress.")]
-ThresholdOption = Annotated[
-    float | None,
-    typer.Option("--threshold", min=0, max=1, help="Metric from which a network counts; default: the campaigns' own."),
-]
-OvernightFlag = Annotated[
-    bool,
-    typer.Option(
-        "--overnight",
-        help="Supervised, quiet, ten hours where no budget.wall_s is set: trouble that passes is waited for.",
-    ),
-]
-DownloadFlag = Annotated[bool, typer.Option("--download", help="Allow fetching the data set.")]
 
 
 @app.command(
@@ -76,7 +58,7 @@ def run(
     from ...graphs.config import load_config
     from ...graphs.overnight import for_the_night
 
-    _check_id(identifier, resume, as_json)
+    check_id(identifier, resume, as_json)
     with Records() as records:
         known = {c.id: c for c in records.list_campaigns()}
         stored = known.get(identifier) if identifier else None
@@ -120,7 +102,7 @@ def resume(
 ) -> None:
     """Go on with a campaign that was stopped, killed, or ended by its budget."""
     with Records() as records:
-        stored = _find(records, identifier, as_json)
+        stored = find_campaign(records, identifier, as_json)
         settings = resumed_settings(stored, overrides=overrides)
         if overnight:
             from ...graphs.overnight import for_the_night
@@ -155,7 +137,7 @@ def _ask_to_stop(identifier: str | None, reason: str, as_json: bool) -> None:
     from ..campaign_process import stop_campaign
 
     with Records() as records:
-        stored = _find(records, identifier, as_json)
+        stored = find_campaign(records, identifier, as_json)
     was_there = stop_campaign(stored.id, reason)
     following = f"netwright campaign resume {stored.id}"
     if as_json:
@@ -180,11 +162,11 @@ def status(
 
     with Records() as records:
         if sizes:
-            chosen = [_find(records, identifier, as_json)] if identifier else _campaigns(records)
+            chosen = [find_campaign(records, identifier, as_json)] if identifier else campaigns_proper(records)
             print_sizes(chosen, records, as_json)
             return
         if identifier is not None:
-            stored = _find(records, identifier, as_json)
+            stored = find_campaign(records, identifier, as_json)
             report = campaign_report(records, stored.id)
             if as_json:
                 print_json(report.model_dump(mode="json") | {"process": state_of(stored, records)})
@@ -192,7 +174,7 @@ def status(
             out.print(report_table(report))
             print_states([stored], records)
             return
-        campaigns = _campaigns(records)
+        campaigns = campaigns_proper(records)
         if as_json:
             print_json([summary(c, records) | {"process": state_of(c, records)} for c in campaigns])
             return
@@ -226,7 +208,7 @@ def report(
     from ...tools.report import campaign_report, report_table
 
     with Records() as records:
-        found = [_find(records, one, as_json) for one in identifiers or (None,)]
+        found = [find_campaign(records, one, as_json) for one in identifiers or (None,)]
         if paper:
             report_many(records, [one.id for one in found], "paper", to, threshold, as_json)
             return
@@ -263,34 +245,5 @@ def compare(
 ) -> None:
     """Set campaigns side by side, seeds pooled: means, last cycles, differences with intervals, curves."""
     with Records() as records:
-        ids = [_find(records, one, as_json).id for one in identifiers]
+        ids = [find_campaign(records, one, as_json).id for one in identifiers]
         report_many(records, ids, "comparison", to, threshold, as_json)
-
-
-def _check_id(identifier: str | None, resume: bool, as_json: bool) -> None:
-    if identifier is None and resume:
-        fail("--resume needs the --id of a campaign", as_json=as_json, go_on="netwright campaign resume")
-    if identifier is not None and not _ID.fullmatch(identifier):
-        fail(
-            f"'{identifier}' cannot be the id of a campaign: it names a folder, so use letters, digits, dots, dashes "
-            "and underscores, 64 at most",
-            as_json=as_json,
-        )
-
-
-def _campaigns(records: Records) -> list[Campaign]:
-    """Campaigns proper: design requests keep their answers under an id of their own and are left out."""
-    return [c for c in records.list_campaigns() if "campaign" in c.config]
-
-
-def _find(records: Records, identifier: str | None, as_json: bool) -> Campaign:
-    campaigns = _campaigns(records)
-    if not campaigns:
-        fail("no campaign yet: netwright campaign run", as_json=as_json)
-    if identifier is None:
-        return campaigns[-1]
-    found = next((c for c in campaigns if c.id == identifier), None)
-    if found is None:
-        known = ", ".join(c.id for c in campaigns[-8:])
-        fail(f"no campaign '{identifier}' in these records; known: {known}", as_json=as_json)
-    return found

@@ -11,7 +11,7 @@ from rich.syntax import Syntax
 from ...memory.records import Records
 from ...tools.tasks import known_datasets
 from ...tools.understanding import Understood, understand
-from .campaign import DownloadFlag, SetOption
+from .choosing import DownloadFlag, SetOption
 from .console import INTERRUPTED, JsonFlag, err, fail, graceful_stop, guarded, out, print_json
 from .driving import fetch
 from .live import activity

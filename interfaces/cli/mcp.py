@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .campaign import SetOption
+from .choosing import SetOption
 from .console import err, fail, guarded
 
 EPILOG = """Examples:  netwright mcp  |  netwright mcp --http --port 8765  |  netwright mcp --http --token-file ./token

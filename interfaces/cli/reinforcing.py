@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from ...memory.records import Records
-from .campaign import ConfigOption, SetOption
+from .choosing import ConfigOption, SetOption
 from .console import JsonFlag, err, going_on, guarded, out, print_json
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from ..addresses import LOOPBACK, check_host, in_url, is_loopback
-from .campaign import SetOption
+from .choosing import SetOption
 from .console import JsonFlag, fail, graceful_stop, guarded, out
 from .listening import AllowRemoteOption, HostOption, warn_remote
 

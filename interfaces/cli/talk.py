@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ...memory.home import home
 from ...memory.records import Records
-from .campaign import ConfigOption, SetOption
+from .choosing import ConfigOption, SetOption
 from .console import INTERRUPTED, JsonFlag, err, explain, fail, graceful_stop, guarded, out, print_json
 from .talk_view import TurnView, harmless
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from .campaign import SetOption
+from .choosing import SetOption
 from .console import JsonFlag, err, fail, guarded, out, print_json
 from .live import activity
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...memory.records import Records
-from .campaign import RunArgument, SetOption, _find
+from .choosing import RunArgument, SetOption, find_campaign
 from .console import JsonFlag, guarded, out, print_json
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def watch(
     from ..watching import Watcher
 
     with Records() as records:
-        watcher = Watcher(records, _find(records, identifier, as_json).id)
+        watcher = Watcher(records, find_campaign(records, identifier, as_json).id)
         try:
             if as_json:
                 _stream(watcher.look, once=once, interval=interval)
@@ -63,7 +63,7 @@ def costs(identifier: RunArgument = None, overrides: SetOption = None, as_json: 
     from ...tools.report import campaign_costs
 
     with Records() as records:
-        stored = _find(records, identifier, as_json)
+        stored = find_campaign(records, identifier, as_json)
         settings = load_config(overrides=overrides or (), base=stored.config).accounting
         priced = stored.config | {"accounting": settings.model_dump(mode="json")}
         found = campaign_costs(records, stored.model_copy(update={"config": priced}))
