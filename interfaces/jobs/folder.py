@@ -92,7 +92,7 @@ class JobFolder:
         return told
 
     def start(self, pid: int | None) -> None:
-        """Note that a process was made; by the board without its id, then by the process itself with it."""
+        """Note that a process was made; by the board before and after, then by the process itself."""
         before = self.started() or {"at": stamp()}
         write_json(self.path / "started.json", {**before, "pid": pid})
 

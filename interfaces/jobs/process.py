@@ -52,7 +52,7 @@ def start_process(folder: JobFolder, slot: IO[str], registry: str, home: Path) -
         kept = [lock.fileno(), slot.fileno()]
         environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "netwright.interfaces.jobs.work", str(folder.path), registry]
                 + [str(fd) for fd in kept],
                 stdin=subprocess.DEVNULL,
@@ -65,6 +65,9 @@ def start_process(folder: JobFolder, slot: IO[str], registry: str, home: Path) -
         except OSError as error:
             folder.end("failed", f"its process could not be made: {error}")
             return None
+        with contextlib.suppress(OSError):  # the process writes it too; but one that is slow to begin can be ended now
+            folder.start(process.pid)
+        return process
 
 
 def end_process(folder: JobFolder) -> None:
