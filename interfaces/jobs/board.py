@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import shutil
 import signal
@@ -36,6 +37,8 @@ _LOOK_S: Final = 0.05
 _IDLE_S: Final = 1.0
 _WAITING_S: Final = 0.2
 _SECRETS: Final = frozenset({"NETWRIGHT_TOKEN"})
+
+_log = logging.getLogger(__name__)
 
 
 class JobBoard:
@@ -205,7 +208,11 @@ class JobBoard:
         """Start what waits whenever there is a slot, until the board is closed."""
         while not self._closed.is_set():
             self._wake.clear()
-            left = self._start_some()
+            try:
+                left = self._start_some()
+            except OSError:  # a full disk, say: what waits is still in the queue, and the next look may do better
+                _log.exception("no job could be started; trying again in %g s", _IDLE_S)
+                left = False
             self._wake.wait(_WAITING_S if left else _IDLE_S)
 
     def _start_some(self) -> bool:
@@ -214,6 +221,9 @@ class JobBoard:
             return False
         with self._turn():
             for folder in self._waiting():
+                if not folder.path.is_dir() or folder.ended() is not None:  # its canceller died before it took it out
+                    folder.marker.unlink(missing_ok=True)
+                    continue
                 slot = self._free_slot()
                 if slot is None:
                     return True
@@ -255,6 +265,8 @@ class JobBoard:
                 folder.end("failed", f"its process could not be made: {error}")
                 return
         threading.Thread(target=self._reap, args=(process,), name=f"reap {folder.path.name}", daemon=True).start()
+        # The process says so itself too, seconds later on a busy machine: whoever cancels it need not wait for that.
+        folder.start(process.pid)
 
     def _reap(self, process: subprocess.Popen[bytes]) -> None:
         process.wait()
