@@ -31,6 +31,14 @@ class Pool:
         Raises:
             HttpError: 429, the queue is full.
         """
+        return await self.start(function)
+
+    def start(self, function: Callable[[], T]) -> asyncio.Future[T]:
+        """Like :meth:`run`, but it is refused or taken before this returns, and waited for later.
+
+        Raises:
+            HttpError: 429, the queue is full.
+        """
         with self._lock:
             if self._taken >= self._most:
                 raise HttpError(429, "busy", "too many calls are waiting; try again", retry_s=1)
@@ -42,7 +50,7 @@ class Pool:
             raise
         # Not when the caller stops waiting: a thread cannot be taken back, so its place stays taken to its end.
         future.add_done_callback(self._release)
-        return await asyncio.wrap_future(future)
+        return asyncio.wrap_future(future)
 
     def close(self) -> None:
         """Start nothing more."""

@@ -93,7 +93,7 @@ class Guard:
         if _name(host) not in self._hosts:
             return PlainTextResponse("this host is not served here\n", 421)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _netloc(origin) != host:
             return PlainTextResponse("requests of other pages are refused\n", 403)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MOST_BYTES:
@@ -140,6 +140,14 @@ class Guard:
 
 
 _UNKNOWN: Final = PlainTextResponse("a token is needed: open the address that 'netwright web' printed\n", 401)
+
+
+def _netloc(origin: str) -> str | None:
+    """Host and port of an origin; ``None`` where it is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _name(host: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -59,6 +60,26 @@ def test_a_tool_says_why_it_cannot(client: TestClient) -> None:
     answer = client.post("/tools/get_candidate", json={"candidate_id": "0" * 64})
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "tool_error")
     assert "query_records" in answer.json()["error"]["message"]
+
+
+def test_what_only_waits_keeps_nobody_from_calling(
+    client: TestClient, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend.waits, "_most", 0)
+    assert client.post("/tools/watch_campaign", json={"id": "none"}).status_code == 429
+    assert client.post("/tools/list_datasets").status_code == 200
+
+
+def test_the_end_of_the_server_is_told_to_calls(backend: Backend) -> None:
+    other = Backend(backend.config, backend.registry, backend.shared, backend.records, backend.board)
+    early, late = threading.Event(), threading.Event()
+    with other.told_to_stop(early.set):
+        assert not early.is_set()
+        other.stop()
+        assert early.is_set()
+    with other.told_to_stop(late.set):
+        assert late.is_set()
+    other.close()
 
 
 def test_a_client_that_goes_away_cancels(backend: Backend) -> None:
