@@ -142,14 +142,6 @@ class Guard:
 _UNKNOWN: Final = PlainTextResponse("a token is needed: open the address that 'netwright web' printed\n", 401)
 
 
-def _netloc(origin: str) -> str | None:
-    """Host and port of an origin; ``None`` where it is no address."""
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return None
-
-
 def _name(host: str) -> str:
     """A ``Host`` header without its port."""
     name, _, port = host.rpartition(":")
@@ -181,6 +173,14 @@ def _limited(receive: Receive) -> Receive:
         return message
 
     return counted
+
+
+def _netloc(origin: str) -> str | None:
+    """Host and port of an origin; ``None`` where it is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _with_headers(send: Send) -> Send:
