@@ -47,6 +47,9 @@ def test_a_tool_that_needs_one_of_several_cannot(client: TestClient) -> None:
 def test_numbers_without_end_are_refused(client: TestClient) -> None:
     answer = client.post("/tools/query_records", json={"max_params": 10**30})
     assert answer.status_code in (400, 422)
+    kind = {"Content-Type": "application/json"}
+    endless = client.post("/tools/start_campaign", content='{"wall_minutes": 1e999, "dataset": "no"}', headers=kind)
+    assert endless.status_code == 422
 
 
 def test_arguments_are_checked_and_not_repeated(client: TestClient) -> None:
