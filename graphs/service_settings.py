@@ -30,7 +30,7 @@ class HttpSettings(Settings):
     body_mb: float = Field(default=2.0, gt=0, le=1024, description="largest body of a request, in MiB")
     body_s: float = Field(default=30.0, gt=0, description="seconds that a client may take between two pieces of it")
     workers: int = Field(default=4, ge=1, le=256, description="calls of tools that run at once")
-    queued: int = Field(default=64, ge=0, description="calls that may wait beside them; one more is answered by 429")
+    queued: int = Field(default=256, ge=0, description="calls that may wait beside them; one more is answered by 429")
     chats: int = Field(default=2, ge=1, le=64, description="turns of conversations at once; each holds a model")
 
 

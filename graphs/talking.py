@@ -122,7 +122,9 @@ class _Thread:
         self, text: str, *, notify: Callable[[Event], None] = no_events, control: RunControl | None = None
     ) -> Reply:
         """Take one message and answer it; see :class:`~netwright.graphs.turns.Conversation`."""
-        text, last = text[:MOST_CHARS], self._file.last()
+        # Half characters, of a terminal's bytes that are no UTF-8 or of JSON's escapes, cannot be written down.
+        text = text[:MOST_CHARS].encode("utf-8", "replace").decode()
+        last = self._file.last()
         if last is not None and last.reply is None:
             if last.said == text:  # the same message once more, after its answer was cut off
                 return self._answer(last, notify, control)

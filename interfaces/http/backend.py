@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from ...memory.records import Records
 from ...tools.registry import Registry
 from ..jobs.board import JobBoard
 from ..pool import Pool
+from ..toolbox.calls import WAITING
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Backend:
     board: JobBoard
     stopping: threading.Event = field(default_factory=threading.Event)
     calls: Pool = field(init=False)
+    waits: Pool = field(init=False)
     reads: Pool = field(init=False)
     chats: Pool = field(init=False)
     workshops: Workshops = field(init=False)
@@ -42,42 +44,42 @@ class Backend:
     def __post_init__(self) -> None:
         limits = self.config.http
         self.calls = Pool("call", limits.workers, limits.queued)
+        # Tools that only wait for something to happen must not keep others from being called.
+        self.waits = Pool("wait", WAITING, limits.queued)
         # Looking something up takes milliseconds and must not wait behind tools that take seconds.
         self.reads = Pool("read", 4, 256)
         self.chats = Pool("chat", limits.chats, limits.queued)
         self.workshops = Workshops(limits.chats)
-        self._turns: set[_Turn] = set()
+        self._tells: set[Callable[[], object]] = set()
         self._lock = threading.Lock()
 
-    @contextmanager
-    def turn(self, control: RunControl) -> Iterator[None]:
+    def turn(self, control: RunControl) -> AbstractContextManager[None]:
         """A turn that ends at its next safe point when the server does."""
-        entry = _Turn(control)
+        return self.told_to_stop(lambda: control.request_drain("the server is stopping"))
+
+    @contextmanager
+    def told_to_stop(self, tell: Callable[[], object]) -> Iterator[None]:
+        """Work that is told, by this function, when the server ends."""
         with self._lock:
-            self._turns.add(entry)
+            self._tells.add(tell)
         if self.stopping.is_set():
-            control.request_drain("the server is stopping")
+            tell()
         try:
             yield
         finally:
             with self._lock:
-                self._turns.discard(entry)
+                self._tells.discard(tell)
 
     def stop(self) -> None:
-        """Ask everything that runs to end: streams at once, turns at their next safe point."""
+        """Ask everything that runs to end: streams at once, turns and calls at their next safe point."""
         self.stopping.set()
         with self._lock:
-            for entry in self._turns:
-                entry.control.request_drain("the server is stopping")
+            for tell in self._tells:
+                tell()
 
     def close(self) -> None:
         """Close what conversations held open; records, board and tools are closed by whoever opened them."""
         self.stop()
-        for pool in (self.calls, self.reads, self.chats):
+        for pool in (self.calls, self.waits, self.reads, self.chats):
             pool.close()
         self.workshops.close()
-
-
-@dataclass(frozen=True, eq=False)
-class _Turn:
-    control: RunControl

@@ -92,10 +92,11 @@ def completion_routes(backend: Backend) -> APIRouter:
         It designs networks: it asks for what is missing, and before anything expensive; the next message answers.
         """
         turn = _turn(asked, x_netwright_thread)
-        heading = Heading(f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), MODEL)
+        wants_usage = bool(asked.stream_options and asked.stream_options.include_usage)
+        heading = Heading(f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), MODEL, wants_usage)
         if asked.stream:
-            wants_usage = bool(asked.stream_options and asked.stream_options.include_usage)
-            stream = _stream(backend, index, turn, heading, wants_usage)
+            # Begun before the stream is, whose status could not say any more that too many wait.
+            stream = _stream(_begun(backend, index, turn), heading)
             return StreamingResponse(stream, media_type="text/event-stream")
         control = RunControl()
         work = backend.chats.run(lambda: _take(backend, index, turn, control, no_events))
@@ -149,10 +150,25 @@ def _take(
         return Turned(talk.thread, reply, meter.usage(reply.run))
 
 
-async def _stream(
-    backend: Backend, index: ThreadIndex, turn: Turn, heading: Heading, wants_usage: bool
-) -> AsyncIterator[str]:
-    """The turn as server-sent events: progress as comments, then the answer in pieces."""
+@dataclass(frozen=True)
+class Begun:
+    """A turn that runs or waits to run.
+
+    Attributes:
+        news: its progress as comments, and ``None`` at its end.
+    """
+
+    work: asyncio.Future[Turned]
+    news: asyncio.Queue[str | None]
+    control: RunControl
+
+
+def _begun(backend: Backend, index: ThreadIndex, turn: Turn) -> Begun:
+    """Begin a turn that is streamed.
+
+    Raises:
+        HttpError: 429, too many wait.
+    """
     control, loop = RunControl(), asyncio.get_running_loop()
     news: asyncio.Queue[str | None] = asyncio.Queue()
     progress = Progress()
@@ -160,18 +176,24 @@ async def _stream(
     def notify(event: Event) -> None:
         loop.call_soon_threadsafe(news.put_nowait, progress.comment(event))
 
-    work = asyncio.ensure_future(backend.chats.run(lambda: _take(backend, index, turn, control, notify)))
+    work = asyncio.wrap_future(backend.chats.submit(lambda: _take(backend, index, turn, control, notify)))
     work.add_done_callback(lambda _: news.put_nowait(None))
     work.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to ask for it
+    return Begun(work, news, control)
+
+
+async def _stream(turn: Begun, heading: Heading) -> AsyncIterator[str]:
+    """The turn as server-sent events: progress as comments, then the answer in pieces."""
     try:
         yield heading.opening()
-        while (told := await _next(news)) is not None:
+        while (told := await _next(turn.news)) is not None:
             yield told
-        turned = await work
-        for piece in heading.pieces(turned.reply, turned.thread, turned.usage if wants_usage else None):
+        turned = await turn.work
+        for piece in heading.pieces(turned.reply, turned.thread, turned.usage):
             yield piece
     except (asyncio.CancelledError, GeneratorExit):
-        control.request_drain("the client went away")
+        turn.control.request_drain("the client went away")
+        turn.work.cancel()  # if it still waits for its turn
         raise
     except Exception as error:
         yield error_event(error)

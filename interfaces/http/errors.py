@@ -77,7 +77,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def error_content(path: str, kind: str, message: str, param: str | None = None) -> dict[str, Any]:
     """The body of an error, in OpenAI's form where that is spoken."""
-    error: dict[str, Any] = {"type": kind, "message": message}
+    # A message may repeat what cannot be written as text: half a character of a JSON escape, or of a file's name.
+    error: dict[str, Any] = {"type": kind, "message": message.encode("utf-8", "replace").decode()}
     if path.startswith(OPENAI):
         error |= {"param": param, "code": kind}
     return {"error": error}

@@ -5,9 +5,9 @@ What clients send beside it (temperature, tools, stop …) is accepted and has n
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ...graphs.turns import ReplyKind
 from .errors import HttpError
@@ -16,13 +16,23 @@ MODEL = "netwright"
 """The one model that is served: the design conversation, whatever language model writes the networks."""
 
 
+def _storable(text: str) -> str:
+    """JSON can write halves of characters, which no file and no other program can."""
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ValueError("it has half a character (a lone surrogate)")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+
+
 class Part(BaseModel):
     """A part of a message's content."""
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(description="`text`; others cannot be read")
-    text: str | None = None
+    type: Text = Field(description="`text`; others cannot be read")
+    text: Text | None = None
 
 
 class ChatMessage(BaseModel):
@@ -31,7 +41,7 @@ class ChatMessage(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[Part] | None = None
+    content: Text | list[Part] | None = None
 
     def words(self) -> str:
         """Its text; parts of other kinds left out."""

@@ -23,7 +23,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(app: ASGIApp) -> Server:
+def make_server(app: ASGIApp, grace_s: int = GRACE_S) -> Server:
     """A server for the application; its own log goes where the process's does."""
     return Server(
         uvicorn.Config(
@@ -35,7 +35,7 @@ def make_server(app: ASGIApp) -> Server:
             ws="none",
             proxy_headers=False,
             limit_concurrency=512,
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=grace_s,
         )
     )
 

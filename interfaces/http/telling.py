@@ -50,11 +50,16 @@ def told_of(reply: Reply, thread: str) -> Told:
 
 @dataclass(frozen=True)
 class Heading:
-    """What all pieces of one answer share."""
+    """What all pieces of one answer share.
+
+    Attributes:
+        usage: each chunk of a stream has this field, because the client asked for it: null but in the last one.
+    """
 
     id: str
     created: int
     model: str
+    usage: bool = False
 
     def whole(self, reply: Reply, thread: str, usage: Usage) -> ChatCompletion:
         """The answer in one piece."""
@@ -72,16 +77,12 @@ class Heading:
         """The first chunk of a stream."""
         return self._chunk([_delta({"role": "assistant", "content": ""})])
 
-    def pieces(self, reply: Reply, thread: str, usage: Usage | None) -> Iterator[str]:
-        """The chunks of a reply, to the end of the stream.
-
-        Args:
-            usage: told in a chunk of its own where it was asked for.
-        """
+    def pieces(self, reply: Reply, thread: str, usage: Usage) -> Iterator[str]:
+        """The chunks of a reply, to the end of the stream; the tokens in one of their own where they were asked for."""
         for piece in split(content_of(reply)):
             yield self._chunk([_delta({"content": piece})])
         yield self._chunk([_delta({}, finish_of(reply))], netwright=told_of(reply, thread).model_dump(mode="json"))
-        if usage is not None:
+        if self.usage:
             yield self._chunk([], usage=usage.model_dump())
         yield "data: [DONE]\n\n"
 
@@ -92,6 +93,7 @@ class Heading:
             "created": self.created,
             "model": self.model,
             "choices": choices,
+            **({"usage": None} if self.usage else {}),
             **more,
         }
         return f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"

@@ -76,12 +76,14 @@ def _summary(tool: Tool[Any, Any]) -> ToolSummary:
 
 
 def _calling(tool: Tool[Any, Any], backend: Backend) -> Endpoint:
-    """Call it in the pool; the client's going away tells the tool."""
+    """Call it in its pool; the client's going away tells the tool, and so does the server's end."""
+    pool = backend.waits if tool.waits else backend.calls
 
     async def call(request: Request, arguments: BaseModel) -> Response:
         context = Context(backend.shared)
-        work = backend.calls.run(lambda: tool.function(arguments, context))
-        result = await while_here(request, work, context.cancelled.set)
+        work = pool.run(lambda: tool.function(arguments, context))
+        with backend.told_to_stop(context.cancelled.set):
+            result = await while_here(request, work, context.cancelled.set)
         # pydantic's own JSON: a number that is none becomes null, where the standard library would fail.
         return Response(result.model_dump_json(), media_type="application/json")
 

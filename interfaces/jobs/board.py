@@ -8,6 +8,7 @@ takes no job with it: running ones go on, waiting ones are started by the next b
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import subprocess
@@ -30,6 +31,8 @@ MOST_KEPT: Final = 1000
 _LOOK_S: Final = 0.05
 _IDLE_S: Final = 1.0
 _WAITING_S: Final = 0.2
+
+_log = logging.getLogger(__name__)
 
 
 class JobBoard:
@@ -200,7 +203,11 @@ class JobBoard:
         """Start what waits whenever there is a slot, until the board is closed."""
         while not self._closed.is_set():
             self._wake.clear()
-            left = self._start_some()
+            try:
+                left = self._start_some()
+            except OSError:  # a full disk, say: what waits is still in the queue, and the next look may do better
+                _log.exception("no job could be started; trying again in %g s", _IDLE_S)
+                left = False
             self._wake.wait(_WAITING_S if left else _IDLE_S)
 
     def _start_some(self) -> bool:
@@ -209,6 +216,9 @@ class JobBoard:
             return False
         with self._turn():
             for folder in self._waiting():
+                if not folder.path.is_dir() or folder.ended() is not None:  # its canceller died before it took it out
+                    folder.marker.unlink(missing_ok=True)
+                    continue
                 slot = free_slot(self._slots, self.at_once)
                 if slot is None:
                     return True

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PATH: Final = "/mcp"
 _MOST_SESSIONS: Final = 64
+_GRACE_S: Final = 2
+"""Seconds that open streams have when the server ends: a client's would never end by itself."""
 
 
 class TransportError(ValueError):
@@ -59,14 +61,17 @@ def run_http(serving: Serving, host: str, port: int, token: str) -> None:
         TransportError: the host is not this machine's own.
         OSError: the port is taken.
     """
-    import uvicorn
+    from ..cli.console import graceful_stop
+    from ..http.server import listen, make_server, serve
 
-    from ..http.server import listen
+    server = make_server(http_app(serving, host, port, token), grace_s=_GRACE_S)
 
-    app = http_app(serving, host, port, token)
-    with listen(host, port) as bound:
-        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=2)
-        uvicorn.Server(config).run(sockets=[bound])
+    def stop(_: str) -> None:
+        server.should_exit = True
+
+    # Not uvicorn's own handling of signals: it ends the process by the signal, before anything that is open is closed.
+    with listen(host, port) as bound, graceful_stop(stop):
+        serve(server, bound, lambda: None)
 
 
 def http_app(serving: Serving, host: str, port: int, token: str) -> Starlette:

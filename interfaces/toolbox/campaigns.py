@@ -33,7 +33,9 @@ class StartCampaignArguments(Arguments):
     dataset: Dataset = "digits"
     cycles: int = Field(default=6, ge=1, le=1000, description="Cycles after which it ends.")
     candidates: int = Field(default=64, ge=1, le=10_000, description="Networks written in each cycle.")
-    wall_minutes: float | None = Field(default=None, gt=0, description="Most minutes of running; null: no limit.")
+    wall_minutes: float | None = Field(
+        default=None, gt=0, le=525_600, description="Most minutes of running, a year at most; null: no limit."
+    )
     most_candidates: int | None = Field(default=None, ge=1, description="Most networks in all; null: no limit.")
     min_params: MinParams = None
     max_params: MaxParams = None

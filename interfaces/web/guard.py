@@ -96,7 +96,7 @@ class Guard:
         if host_name(host) not in self._hosts:
             return PlainTextResponse("this host is not served here\n", 421)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _netloc(origin) != host:
             return PlainTextResponse("requests of other pages are refused\n", 403)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MOST_BYTES:
@@ -175,6 +175,14 @@ def _limited(receive: Receive) -> Receive:
         return message
 
     return counted
+
+
+def _netloc(origin: str) -> str | None:
+    """Host and port of an origin; ``None`` where it is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _with_headers(send: Send) -> Send:

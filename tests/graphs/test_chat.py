@@ -315,6 +315,12 @@ def test_a_data_set_that_is_not_here_is_designed_for_and_not_trained(opened: Ope
     assert "not on this machine" in answer.text
 
 
+def test_half_a_character_is_written_as_a_question_mark(opened: Opened) -> None:
+    with opened() as talk:
+        assert talk.say("a small network \udcff under 60k parameters").kind == "question"
+        assert talk.history()[0].text == "a small network ? under 60k parameters"
+
+
 def test_hostile_words_change_nothing(opened: Opened, records: Records) -> None:
     with opened() as talk:
         for text in (

@@ -49,4 +49,5 @@ def serving_http(home: Path, *options: str) -> Iterator[HttpServer]:
             yield HttpServer(url)
         finally:
             process.terminate()
-            process.wait(30)
+            # It closes what is open, and says itself that it ended well.
+            assert process.wait(60) == 0, process.stderr.read() if process.stderr else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -90,6 +91,45 @@ def test_cancelling_ends_the_whole_tree(board: JobBoard, tmp_path: Path) -> None
     assert time.monotonic() - began < 2
     assert cancelled.state == "cancelled"
     assert board.cancel(job.id) == cancelled
+
+
+def test_a_job_can_be_cancelled_before_its_process_is_up(
+    netwright_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(300)")  # a machine that starts nothing soon
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with JobBoard(netwright_home, at_once=1, registry=REGISTRY) as board:
+        job = board.submit("sleep", {})
+        until(lambda: board.status(job.id).state == "running")
+        assert board.cancel(job.id).state == "cancelled"
+        assert not JobFolder(netwright_home / "jobs" / job.id).alive()
+
+
+def test_what_lies_in_the_queue_for_no_job_stops_nobody(board: JobBoard, netwright_home: Path) -> None:
+    jobs = netwright_home / "jobs"
+    with JobBoard(netwright_home, dispatch=False) as looking:
+        ended = looking.submit("sleep", {"note": str(netwright_home / "note")})
+        JobFolder(jobs / ended.id).end("cancelled", "by one that died before it took the job out of the queue")
+        (jobs / "queue" / f"job-{0:016x}-{0:08x}").touch()
+        assert board.wait(board.submit("sleep", {}).id, 60).state == "complete"
+        assert looking.status(ended.id).state == "cancelled"
+    until(lambda: not list((jobs / "queue").iterdir()))
+    assert not (netwright_home / "note").exists()
+
+
+def test_a_board_that_cannot_start_a_job_tries_again(
+    board: JobBoard, netwright_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, full = JobFolder.start, [OSError(errno.ENOSPC, "no space left on device")]
+
+    def start(folder: JobFolder, pid: int | None) -> None:
+        if full:
+            raise full.pop()
+        real(folder, pid)
+
+    monkeypatch.setattr(JobFolder, "start", start)
+    assert board.wait(board.submit("sleep", {}).id, 60).state == "complete"
+    assert not full
 
 
 def test_a_polite_job_stops_by_itself(board: JobBoard) -> None:

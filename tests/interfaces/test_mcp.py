@@ -287,6 +287,9 @@ def test_without_the_token_nothing_is_served(server: HttpServer) -> None:
     assert rebound.status_code == 421
     foreign = httpx.post(server.url, json=asked, headers={**accept, **server.headers, "origin": "http://evil.example"})
     assert foreign.status_code == 403
+    upgrade = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+    key = {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    assert httpx.get(server.url, headers={**upgrade, **key}).status_code == 401
 
 
 def test_standard_output_carries_the_protocol_alone(netwright_home: Path) -> None:

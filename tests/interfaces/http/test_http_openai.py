@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import openai
 import pytest
+from netwright.graphs.turns import Reply
 from netwright.interfaces.http.backend import Backend
+from netwright.interfaces.http.openai_types import Usage
+from netwright.interfaces.http.telling import Heading
+from starlette.testclient import TestClient
 
 Messages = list[dict[str, Any]]
 REQUEST = "a classifier under 60k parameters"
@@ -137,6 +142,34 @@ def test_what_cannot_be_is_said_in_openai_s_form(chat: openai.OpenAI, stream: bo
         ask(chat, [], stream=stream)
     with pytest.raises(openai.NotFoundError):
         chat.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "x"}], stream=stream)
+
+
+@pytest.mark.parametrize("content", [r'"\ud800"', r'[{"type": "text", "text": "\ud800"}]', r'[{"type": "\ud800"}]'])
+def test_half_a_character_is_no_text(client: TestClient, content: str) -> None:
+    kind = {"Content-Type": "application/json"}
+    body = f'{{"messages": [{{"role": "user", "content": {content}}}]}}'
+    answer = client.post("/v1/chat/completions", content=body, headers=kind)
+    assert answer.status_code == 422
+    assert "half a character" in answer.json()["error"]["message"]
+    other = r'{"model": "\udcff", "messages": [{"role": "user", "content": "x"}]}'
+    named = client.post("/v1/chat/completions", content=other, headers=kind)
+    assert (named.status_code, named.json()["error"]["code"]) == (404, "model_not_found")
+
+
+def test_too_many_are_refused_before_the_stream_begins(
+    chat: openai.OpenAI, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend.chats, "_most", 0)
+    with pytest.raises(openai.RateLimitError, match="too many calls are waiting"):
+        ask(chat, said("a digits classifier"), stream=True)
+
+
+def test_each_chunk_has_usage_where_it_was_asked_for() -> None:
+    reply = Reply(kind="answer", text="done")
+    chunks = [*Heading("id", 0, "m", usage=True).pieces(reply, "t", Usage(total_tokens=3))][:-1]
+    read = [json.loads(one.removeprefix("data: ")) for one in chunks]
+    assert [one["usage"] and one["usage"]["total_tokens"] for one in read] == [None, None, 3]
+    assert "usage" not in Heading("id", 0, "m").opening()
 
 
 def test_a_wrong_key_is_refused(live: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -46,6 +47,9 @@ def test_a_tool_that_needs_one_of_several_cannot(client: TestClient) -> None:
 def test_numbers_without_end_are_refused(client: TestClient) -> None:
     answer = client.post("/tools/query_records", json={"max_params": 10**30})
     assert answer.status_code in (400, 422)
+    kind = {"Content-Type": "application/json"}
+    endless = client.post("/tools/start_campaign", content='{"wall_minutes": 1e999, "dataset": "no"}', headers=kind)
+    assert endless.status_code == 422
 
 
 def test_arguments_are_checked_and_not_repeated(client: TestClient) -> None:
@@ -59,6 +63,26 @@ def test_a_tool_says_why_it_cannot(client: TestClient) -> None:
     answer = client.post("/tools/get_candidate", json={"candidate_id": "0" * 64})
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "tool_error")
     assert "query_records" in answer.json()["error"]["message"]
+
+
+def test_what_only_waits_keeps_nobody_from_calling(
+    client: TestClient, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend.waits, "_most", 0)
+    assert client.post("/tools/watch_campaign", json={"id": "none"}).status_code == 429
+    assert client.post("/tools/list_datasets").status_code == 200
+
+
+def test_the_end_of_the_server_is_told_to_calls(backend: Backend) -> None:
+    other = Backend(backend.config, backend.registry, backend.shared, backend.records, backend.board)
+    early, late = threading.Event(), threading.Event()
+    with other.told_to_stop(early.set):
+        assert not early.is_set()
+        other.stop()
+        assert early.is_set()
+    with other.told_to_stop(late.set):
+        assert late.is_set()
+    other.close()
 
 
 def test_a_client_that_goes_away_cancels(backend: Backend) -> None:

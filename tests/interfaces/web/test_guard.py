@@ -119,7 +119,7 @@ def test_own_names_are_served(owner: TestClient, host: str) -> None:
     assert owner.get("/login", headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:9999", "null"])
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:9999", "null", "http://["])
 def test_foreign_pages_are_refused(owner: TestClient, origin: str) -> None:
     assert owner.get("/config", headers={"origin": origin}).status_code == 403
     assert owner.post("/gradio_api/queue/join", json={}, headers={"origin": origin}).status_code == 403
