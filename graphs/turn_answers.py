@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..agents.planner import EXAMPLE, FOLLOW_UPS, describe
+from ..agents.plan_words import describe
+from ..agents.planner import EXAMPLE, FOLLOW_UPS
 from ..agents.plans import Step
 from .reached import against, comparable
 from .showing import nearest, verdict_of

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from .home import home_folder
-from .wal import switch_to_wal
+from .wal import switch_to_wal, transaction
 
 _SCHEMA: Final = 1
 _BUSY_S: Final = 60.0
@@ -94,19 +94,15 @@ class FileIndex:
             (digest, self._format, zlib.compress(outline.encode(), 1), zlib.compress(uses.encode(), 1))
             for digest, outline, uses in rows
         ]
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?, ?, ?)", packed)
-            self._connection.execute("COMMIT")
+        with transaction(self._connection, self._lock) as connection:
+            connection.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?, ?, ?)", packed)
 
     def record(self, source: str, version: str, files: Iterable[tuple[str, str]]) -> None:
         """Note which files, as ``(path, hash)``, a source has now; replaces what was noted of it."""
         rows = [(source, version, path, digest) for path, digest in files]
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("DELETE FROM files WHERE source = ? AND version = ?", (source, version))
-            self._connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", rows)
-            self._connection.execute("COMMIT")
+        with transaction(self._connection, self._lock) as connection:
+            connection.execute("DELETE FROM files WHERE source = ? AND version = ?", (source, version))
+            connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", rows)
 
     def files(self, source: str, version: str) -> list[tuple[str, str]]:
         """``(path, hash)`` of a source's files, by path."""

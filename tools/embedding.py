@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..memory.home import home_folder
-from ..memory.wal import switch_to_wal
+from ..memory.wal import switch_to_wal, transaction
 
 PACKAGED: Final = "all-MiniLM-L6-v2"
 """The embedding model that needs no hub: 22 M parameters, 384 numbers per text."""
@@ -109,10 +109,8 @@ class VectorCache:
         import numpy as np
 
         rows = [(key, np.asarray(vector, dtype="<f4").tobytes()) for key, vector in vectors.items()]
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
-            self._connection.execute("COMMIT")
+        with transaction(self._connection, self._lock) as connection:
+            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

@@ -7,13 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .files import write_whole
 from .model import CampaignReport
+from .pages import page
 from .plots import plots
-from .text import duration, number, percent, shown
+from .text import shown
 
 
 class ReportFiles(NamedTuple):
@@ -39,28 +39,14 @@ def report_json(report: CampaignReport) -> str:
 
 def report_html(report: CampaignReport) -> str:
     """The report as one HTML page without scripts, which loads nothing. All text of models is escaped."""
-    environment = Environment(
-        loader=PackageLoader(__package__ or "netwright.tools.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=percent, shown=shown, number=number, duration=duration, moment=_moment, pretty=_pretty
-    )
     drawn = [(plot.title, plot.note, Markup(plot.svg)) for plot in plots(report)]  # made by us, no model text
-    return environment.get_template("report.html.j2").render(report=report, plots=drawn)
+    return page("report.html.j2", {"pretty": _pretty}, report=report, plots=drawn)
 
 
 def _json_value(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"a report holds no {type(value).__name__}")
-
-
-def _moment(value: datetime) -> str:
-    return value.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _pretty(value: Any) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .files import write_whole
 from .morning import NETWORKS_FOLDER, SETTINGS_FILE
 from .morning_model import Morning
-from .text import duration, number, percent, shown
+from .pages import page
+from .text import duration, moment, number, percent, shown
 
 
 class MorningFiles(NamedTuple):
@@ -37,17 +36,7 @@ def write_morning_files(morning: Morning, config: dict[str, Any], folder: Path) 
 
 def morning_html(morning: Morning) -> str:
     """One page without scripts, which loads nothing. All text of models is escaped."""
-    environment = Environment(
-        loader=PackageLoader(__package__ or "netwright.tools.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=percent, shown=shown, number=number, duration=duration, moment=_moment, score=_score
-    )
-    return environment.get_template("morning.html.j2").render(morning=morning, summary=summary(morning))
+    return page("morning.html.j2", {"score": _score}, morning=morning, summary=summary(morning))
 
 
 def morning_markdown(morning: Morning) -> str:
@@ -69,7 +58,7 @@ def morning_markdown(morning: Morning) -> str:
     parts.append(_table(("step", "class", "times", "example"), failed) or "Nothing.")
     parts.append("## Interruptions")
     broken = [
-        (_moment(one.at), one.what, "–" if one.seconds is None else duration(one.seconds), one.reason[:300])
+        (moment(one.at), one.what, "–" if one.seconds is None else duration(one.seconds), one.reason[:300])
         for one in morning.interruptions
     ]
     parts.append(_table(("when", "what", "how long", "why"), broken) or "None.")
@@ -109,7 +98,3 @@ def _cell(text: str) -> str:
 
 def _score(value: float) -> str:
     return f"{value:.4f}"
-
-
-def _moment(value: datetime) -> str:
-    return value.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from .files import write_whole
+from .pages import page
 from .paper_model import PaperReport, PaperTable
 from .pictures import Drawn
 from .text import shown
@@ -64,16 +64,8 @@ def markdown_table(table: PaperTable) -> str:
 
 def paper_html(report: PaperReport, figures: Sequence[Drawn]) -> str:
     """One page without scripts, which loads nothing."""
-    environment = Environment(
-        loader=PackageLoader(__package__ or "netwright.tools.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(shown=shown)
     drawn = {one.name: Markup(one.svg) for one in figures}  # made by us, no model text
-    return environment.get_template("paper.html.j2").render(report=report, drawn=drawn)
+    return page("paper.html.j2", report=report, drawn=drawn)
 
 
 def paper_table(table: PaperTable) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime
 from typing import Final
 
 _SHOWN: Final = 20_000  # characters of one model text in a page; report.json has all of it
@@ -38,3 +39,8 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def moment(value: datetime) -> str:
+    """A moment in UTC, to the second."""
+    return value.strftime("%Y-%m-%d %H:%M:%S UTC")
