@@ -44,7 +44,7 @@ def morning_markdown(morning: Morning) -> str:
     parts = [f"# {morning.campaign}: {morning.state}", *map(_cell, summary(morning)), "## Found"]
     rows = [
         (
-            f"[{one.name}]({one.file})",
+            f"[{_cell(one.name)}]({one.file})",
             _score(one.metric),
             number(one.params),
             str(one.cycle),
@@ -54,11 +54,11 @@ def morning_markdown(morning: Morning) -> str:
     ]
     parts.append(_table(("network", morning.metric, "parameters", "cycle", "front"), rows) or "Nothing yet.")
     parts.append("## Failed, and why")
-    failed = [(one.step, one.error_class, str(one.count), one.example[:160]) for one in morning.failures]
+    failed = [_cells(one.step, one.error_class, str(one.count), one.example[:160]) for one in morning.failures]
     parts.append(_table(("step", "class", "times", "example"), failed) or "Nothing.")
     parts.append("## Interruptions")
     broken = [
-        (moment(one.at), one.what, "–" if one.seconds is None else duration(one.seconds), one.reason[:300])
+        _cells(moment(one.at), one.what, "–" if one.seconds is None else duration(one.seconds), one.reason[:300])
         for one in morning.interruptions
     ]
     parts.append(_table(("when", "what", "how long", "why"), broken) or "None.")
@@ -87,13 +87,17 @@ def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     if not rows:
         return ""
     lines = [columns, ("---",) * len(columns), *rows]
-    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cells(*texts: str) -> tuple[str, ...]:
+    return tuple(map(_cell, texts))
 
 
 def _cell(text: str) -> str:
-    """Hostile text in one cell: no line, column or tag begins in it."""
-    plain = " ".join(shown(text).split())
-    return plain.replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+    """Hostile text in one cell: no line, column, tag, link or picture, which a viewer would load, begins in it."""
+    plain = " ".join(shown(text).split()).replace("\\", "\\\\")
+    return plain.replace("|", "\\|").replace("<", "&lt;").replace("`", "'").replace("[", "\\[")
 
 
 def _score(value: float) -> str:
