@@ -113,7 +113,10 @@ def _object(text: str) -> dict[str, Any]:
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
         raise ValueError("there is no JSON object in the answer")
-    held = json.loads(text[start : end + 1])
+    try:
+        held = json.loads(text[start : end + 1])
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply") from error
     if not isinstance(held, dict):
         raise ValueError("the answer is no JSON object")
     return {key: value for key, value in held.items() if value is not None}

@@ -10,24 +10,12 @@ from typing import get_args
 
 from ..memory.types import RequestLimits
 from ..tools.understanding import Understood, understand
-from .follow_words import Words, concept, ordinals, plain
-from .plans import Aim, Known, Reading, Talk
+from .follow_words import Words, concept, plain
+from .plans import Aim, Reading, Talk
+from .referring import is_like, named_networks
 
 MOST_CHARS = 500
 """Characters of a follow-up; what is longer is a request of its own."""
-_NUMBER = r"(?:#|no\. ?|nr\. ?|n° ?|number |candidate |network |net |variant |model )?#?(\d{1,4})(?!\w)"
-_NOT_COUNTED = (
-    r"(?![\w%.]|\s*(?:%|percent|prozent|x\b|times|epoch|variant|candidate|version|network|param|weight|thousand|million"
-    r"|tausend|mille|mil\b|k\b|m\b|layer|mal\b|fois|veces|class))"
-)
-_TAGGED = re.compile(
-    r"(?<![\w.])(?:#|no\. ?|nr\. ?|n° ?|(?:number|candidate|network|net|variant|model|nummer|numero) )#?(\d{1,4})(?!\w)"
-)
-_BARE = re.compile(r"(?<![\w.,#-])(\d{1,4})" + _NOT_COUNTED)
-_LIMITS_BEFORE = re.compile(
-    r"(?:under|below|most|than|least|over|above|max\w*|min\w*|to|unter|hoechstens|hochstens|moins|de|menos|que|about|for"
-    r"|seed|between|and|<|>|=)\s*$"
-)
 _TIMES = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d+)?)\s*(?:x|times|×|-?fold|mal|fois|veces)(?: (?:as|so))?\s*$")
 _PERCENT = re.compile(r"(\d{1,2})\s*(?:%|percent|per cent|prozent|pour ?cent|por ciento)")
 _SIZES = {"half": 0.5, "third": 1 / 3, "quarter": 0.25, "tenth": 0.1, "twice": 2.0, "triple": 3.0}
@@ -39,7 +27,6 @@ _AIMS: tuple[Aim, ...] = tuple(aim for aim in get_args(Aim) if aim != "again")
 _NEW_NETWORK = re.compile(
     r"(?<![\w-])(?:classifiers?|networks?|nets?|models?|netz|netzwerk|reseau|red|rede|rete)(?![\w-])"
 )
-_ARTICLE = r"\s*(?:the |das |die |den |le |la |el |lo )?"
 
 
 def yes_or_no(text: str) -> bool | None:
@@ -75,8 +62,8 @@ def read_follow_up(text: str, talk: Talk) -> Reading:
     back, trains, longer = words.takes("back"), words.takes("train"), words.takes("longer")
     without = _without(words)
     aims, factor = _aims(words)
-    like = _like(words)
-    refers, ordinal = _refers(words, talk, asked=bool(kinds), bare=trains or like or back)
+    like = is_like(words)
+    refers, ordinal = named_networks(words, talk, asked=bool(kinds), bare=trains or like or back)
     changes = words.takes("change")
     if words.takes("again"):
         aims.append("again")
@@ -200,68 +187,3 @@ def _without(words: Words) -> str | None:
             words.cut(hit.start(), hit.end() + segment.end())
             return style
     return None
-
-
-def _like(words: Words) -> bool:
-    """Whether a network is named as what to start from: "like the second one"."""
-    for hit in concept("like").finditer(words.low):
-        rest = words.low[hit.end() :]
-        named = re.match(rf"{_ARTICLE}(?:{_NUMBER}|it\b|that\b|this\b)", rest)
-        if named or any(re.fullmatch(_ARTICLE, rest[: place.start()]) for place in _places(rest)):
-            words.cut(*hit.span())
-            return True
-    return False
-
-
-def _places(low: str) -> list[re.Match[str]]:
-    return [hit for _, pattern in ordinals() if (hit := pattern.search(low)) is not None]
-
-
-def _refers(words: Words, talk: Talk, *, asked: bool, bare: bool) -> tuple[tuple[int, ...], int | None]:
-    """Numbers of the networks that are named, in order, and the first ordinal as it was said.
-
-    Args:
-        asked: something is asked about networks, so that every number names one: "compare 1 and 2".
-        bare: whether a number without anything counts, unless it is a limit: "train 2".
-    """
-    found: list[tuple[int, int]] = []
-    first: int | None = None
-    for place, pattern in ordinals():
-        for hit in list(pattern.finditer(words.low)):
-            found.append((hit.start(), nth(place, talk)))
-            first = place if first is None else first
-            words.cut(*hit.span())
-    for hit in list(_TAGGED.finditer(words.low)):
-        found.append((hit.start(), int(hit[1])))
-        words.cut(*hit.span())
-    if asked or bare:
-        for hit in list(_BARE.finditer(words.low)):
-            if asked or not _LIMITS_BEFORE.search(words.low[: hit.start()]) or (found and _joined(words, hit)):
-                found.append((hit.start(), int(hit[1])))
-                words.cut(*hit.span())
-    return tuple(dict.fromkeys(n for _, n in sorted(found))), first
-
-
-def _joined(words: Words, hit: re.Match[str]) -> bool:
-    """Whether a number follows another one by "and", "to" or "with"."""
-    return re.search(r"(?:and|to|with|und|mit|et|avec|y|con|&)\s*$", words.low[: hit.start()]) is not None
-
-
-def nth(place: int, talk: Talk) -> int:
-    """The number of the network that an ordinal means.
-
-    "The second one" is number 2 where the latest design shows a number 2, else the second that it shows.
-    """
-    table = sorted(talk.table)
-    if place == -1:
-        return table[-1] if table else 0
-    return place if place in table or place > len(table) else table[place - 1]
-
-
-def referred(reading: Reading, talk: Talk) -> list[Known] | None:
-    """The networks that a reading refers to: those named, else the best of the latest answer; ``None``: unknown."""
-    shown = {one.n: one for one in talk.shown}
-    if any(n not in shown for n in reading.refers):
-        return None
-    named = reading.refers or talk.current[:1]
-    return [shown[n] for n in named if n in shown]

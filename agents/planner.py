@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..memory.types import RequestLimits
-from ..tools.generators.headers import STYLES
 from ..tools.tasks import known_datasets, task_info
 from ..tools.understanding import Understood, Wishes, understand
 from .asking import Told
 from .filling import filled, filled_reading
-from .follow_ups import read_follow_up, referred
+from .follow_ups import read_follow_up
+from .plan_words import describe, limits_in_words, partly
 from .plans import Known, Plan, Reading, Step, Talk
+from .referring import referred
 from .sentences import sentence
 from .variants import CannotVary, earlier, train_epochs, variant
 
@@ -71,7 +72,7 @@ def step_of(text: str, understood: Understood) -> Step:
             action="question",
             text=ask_dataset(understood.language),
             asked=text,
-            understood=_partly(understood),
+            understood=partly(understood),
             **common,
         )
     wishes = understood.wishes
@@ -159,7 +160,7 @@ def _completed(text: str, answer: Understood, talk: Talk) -> Step:
         # What else was said counts too: "under 20k" where the data set was asked for.
         says = (answer.limits, answer.style, answer.wishes) != (RequestLimits(), "any", Wishes())
         asked = f"{talk.asked.strip()}; {text.strip()}" if says else talk.asked
-        so_far = _partly(understand(asked)) if says else ""
+        so_far = partly(understand(asked)) if says else ""
         return Step(
             action="question", text=ask_dataset(before.language), asked=asked, understood=so_far, notes=answer.notes
         )
@@ -179,7 +180,7 @@ def _completed(text: str, answer: Understood, talk: Talk) -> Step:
     plan = step.plan.model_copy(update=changes)
     notes = tuple(dict.fromkeys((*before.notes, *step.notes)))
     # Limits were read without a data set; now it is known how many parameters its classes need at least.
-    checked = understand(f"{plan.dataset}, {_limits_in_words(plan)}") if _limits_in_words(plan) else answer
+    checked = understand(f"{plan.dataset}, {limits_in_words(plan)}") if limits_in_words(plan) else answer
     if checked.refusal is not None:
         return Step(action="refusal", text=checked.refusal, notes=notes, language=step.language)
     # "CIFAR-10" is of no language: what was asked first tells.
@@ -206,55 +207,3 @@ def ask_which(asked: tuple[int, ...], talk: Talk) -> str:
     if not shown:
         return "No network has been shown yet. Say what to design."
     return f"I have shown no network {unknown}; there are #1 to #{max(shown)}. Which one do you mean?"
-
-
-def describe(plan: Plan) -> str:
-    """A plan in words."""
-    info = task_info(plan.dataset)
-    channels, height, width = info.in_shape
-    parts = [f"a network for {info.title} ({channels}×{height}×{width} images, {info.classes} classes)"]
-    parts += [said] if (said := _limits_in_words(plan)) else []
-    if len(plan.styles) > 1:
-        parts.append(f"in any style but {_left_out(plan)}")
-    elif plan.styles != ("any",):
-        parts.append(f"style {plan.styles[0]}")
-    if plan.aims:
-        parts.append(" and ".join(_SAID[aim] for aim in plan.aims))
-    if plan.parent is not None:
-        parts.append(f"varying #{plan.parent}")
-    if plan.epochs is not None:
-        parts.append(f"trained for {plan.epochs} epoch{'s' if plan.epochs != 1 else ''}")
-    return ", ".join(parts)
-
-
-_SAID = {
-    "smaller": "smaller",
-    "larger": "larger",
-    "accurate": "more accurate",
-    "faster": "faster",
-    "wider": "wider",
-    "narrower": "narrower",
-    "deeper": "deeper",
-    "shallower": "shallower",
-    "again": "another one",
-}
-
-
-def _left_out(plan: Plan) -> str:
-    return ", ".join(style for style in STYLES if style not in plan.styles)
-
-
-def _limits_in_words(plan: Plan) -> str:
-    least, most = plan.limits.min_params, plan.limits.max_params
-    said = " and ".join(filter(None, [f"at least {least:,}" if least else "", f"at most {most:,}" if most else ""]))
-    flops = f"at most {plan.limits.max_flops:,} FLOPs" if plan.limits.max_flops else ""
-    return ", ".join(filter(None, [f"{said} parameters" if said else "", flops]))
-
-
-def _partly(understood: Understood) -> str:
-    """In words what was understood of a request that lacks its data set."""
-    plan = Plan(dataset=known_datasets()[0], limits=understood.limits, styles=(understood.style,))
-    parts = ["a network", *filter(None, [_limits_in_words(plan)])]
-    if understood.style != "any":
-        parts.append(f"style {understood.style}")
-    return ", ".join(parts)

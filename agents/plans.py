@@ -124,7 +124,7 @@ class Known(Frozen):
 
     Attributes:
         work: number of the exchange that it was designed for; ``plan`` is that exchange's.
-        epochs: that it was trained for.
+        epochs, protocol: that it was trained for, and the hash of the protocol that its metric was measured under.
         style: the architecture style that it was asked for, or that its figures show.
     """
 
@@ -137,6 +137,7 @@ class Known(Frozen):
     flops: int | None = None
     metric: float | None = None
     epochs: int | None = None
+    protocol: str | None = None
     style: str = "any"
 
 

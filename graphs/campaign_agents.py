@@ -20,7 +20,8 @@ from ..tools.devices import Device
 from ..tools.finetuning import TuneConfig, TuningPair
 from ..tools.tasks import task_info
 from ..tools.training import Evaluator
-from .config import CampaignSettings, Config
+from .campaign_settings import CampaignSettings
+from .config import Config
 from .reinforcing import improvement, reinforcer
 
 

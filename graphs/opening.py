@@ -12,23 +12,22 @@ from ..agents.learner import tuning_defaults, tuning_turns
 from ..agents.models import ModelUnavailable
 from ..agents.models.batched import Style
 from ..agents.models.factory import ChatModelHandle, open_chat_model
-from ..agents.models.identity import NOT_HERE, model_identity
+from ..agents.models.identity import model_identity
 from ..agents.prompting import chat_prompt
-from ..agents.reinforcer import Reinforcer, grpo_defaults
+from ..agents.reinforcer import Reinforcer
 from ..memory.corpus import Corpus
 from ..memory.home import home_folder
 from ..memory.novelty import NoveltyIndex
 from ..memory.records import Records
-from ..memory.rows import Campaign
 from ..memory.types import Request, Task
 from ..sandbox import Sandbox, WorkerImage, open_sandbox
 from ..tools.datasets import prepare
 from ..tools.dedup.graphs import GraphStore
 from ..tools.devices import CPU, Device, find_devices, places_on
 from ..tools.execution import Validator, validation_image
-from ..tools.finetuning import LoraSettings, TuneConfig, TuningPair, check_tunable_here
+from ..tools.finetuning import TuningPair
 from ..tools.grafting.graft import Grafting
-from ..tools.grpo import GrpoStep, check_grpo_here
+from ..tools.grpo import GrpoStep
 from ..tools.pretraining.pipeline import packaged_corpus
 from ..tools.serving.environment import kind_here
 from ..tools.tasks import task_info
@@ -36,9 +35,10 @@ from ..tools.training import Evaluator, evaluation_image
 from .agents import designer_and_repairer, grafter, hinter_for, predictor
 from .asked import campaign_request, chosen_protocol, limits_hash, register_design, seen_request
 from .campaign_agents import Opened, evaluator, learner
-from .config import Config, ConfigError
+from .config import Config
 from .design import DesignServices
-from .library import check_library, open_library
+from .library import open_library
+from .opening_checks import check_improvement, check_same_model
 from .reinforcing import reinforcer
 from .services import Event, Services, no_events
 from .workshop import Workshop
@@ -58,12 +58,12 @@ def open_services(
     request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
     prepare(request.task.dataset)
     seen, key = seen_request(request, chosen), limits_hash(request, config)
-    _same_model(records.get_campaign(run), config)
+    check_same_model(records.get_campaign(run), config)
     model = open_chat_model(config.model)
     tuning = config.tuning or tuning_defaults(model.name, model.style)
     tuned = config.campaign.tune and model.tunable
     if tuned:
-        _check_improvement(config, model, tuning)
+        check_improvement(config, model, tuning)
     corpus = Corpus(records, ((p.header.render(), p.source) for p in packaged_corpus()))
     index = corpus.index(run, 0, home_folder("novelty") / "initial-corpus.npz")
     devices = _devices(config)
@@ -98,22 +98,6 @@ def open_services(
             control=control,
             notify=notify,
         )
-
-
-def _check_improvement(config: Config, model: ChatModelHandle, tuning: TuneConfig) -> None:
-    """Fails before anything is written if what ``campaign.improve`` names cannot be done here.
-
-    Raises:
-        ImportError: a package is missing.
-        ConfigError: a server would have no room for the adapters.
-    """
-    if "sft" in config.campaign.improve:
-        check_tunable_here(tuning)
-        _check_rank(config, tuning.lora, "tuning.lora.rank")
-    if "grpo" in config.campaign.improve:
-        reinforced = config.grpo.training or grpo_defaults(model.name, model.style)
-        check_grpo_here(reinforced)
-        _check_rank(config, reinforced.lora, "grpo.training.lora.rank")
 
 
 def _devices(config: Config) -> list[Device]:
@@ -246,38 +230,3 @@ def _replay(request: Request, style: Style) -> list[TuningPair]:
     most = request.limits.max_params
     turns = tuning_turns(chat_prompt(request))
     return [TuningPair(prompt=turns, completion=p.source) for p in programs if most is None or p.params <= most]
-
-
-def _check_rank(config: Config, lora: LoraSettings, setting: str) -> None:
-    """A server of ours makes room for adapters when it starts, long before the first one is tuned.
-
-    Raises:
-        ConfigError: the adapters would not fit.
-    """
-    room = config.model.serving.max_lora_rank
-    if config.model.serve is not None and lora.rank > room:
-        raise ConfigError(
-            f"adapters of rank {lora.rank} ({setting}) do not fit into a server with room for rank "
-            f"{room}: raise model.serving.max_lora_rank"
-        )
-
-
-def _same_model(campaign: Campaign, config: Config) -> None:
-    """A campaign goes on with the weights and the blocks it began with, or not at all.
-
-    Raises:
-        ModelUnavailable: the model that its name stands for is another one now.
-        ConfigError: the block library is another one now.
-    """
-    blocks, now = campaign.machine.get("blocks"), check_library(config)
-    if blocks not in (None, now):
-        raise ConfigError(
-            f"campaign {campaign.id} was begun with other blocks in the library ({blocks}, now {now}): "
-            "bring those back, or start a new campaign"
-        )
-    begun, here = campaign.machine.get("model"), model_identity(config.model)
-    if begun not in (None, NOT_HERE, here):
-        raise ModelUnavailable(
-            f"campaign {campaign.id} was begun with other weights of {config.model.name} ({begun}, now {here}): "
-            "bring those back, or start a new campaign"
-        )

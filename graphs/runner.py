@@ -137,6 +137,7 @@ def _supervised(
             if not supervisor.wait(error, control, left_s=_left_s(run, records, config, supervisor)):
                 raise
             if control.drain_requested:
+                _pay_waiting(run, records, supervisor)
                 return None
             left_s = _left_s(run, records, config, supervisor)
             if left_s is not None and left_s <= 0:
@@ -172,8 +173,9 @@ def _note_beginning(run: str, folder: Path) -> None:
         how = "the machine went down" if last.elsewhere else "its process died without a word: killed, or out of memory"
         note(folder, Happening(what="killed", reason=how, seconds=round(last.age_s, 1)))
         _log.warning("the process before this one did not end properly: %s", how)
-        if last.elsewhere:
-            distrust_checkpoints(folder)
+    if last is not None and last.elsewhere:
+        # Of a proper end too: the checkpoint may have reached the disk before the records did.
+        distrust_checkpoints(folder)
     note(folder, Happening(what="begun"))
     _log.info("campaign %s begun, process %d", run, os.getpid())
 

@@ -10,8 +10,9 @@ from ..agents.prompting import header_of
 from ..memory.records import Records
 from ..memory.rows import Generation
 from ..memory.shingles import jaccard, shingles
-from ..memory.types import Candidate, Trial, Verdict
+from ..memory.types import Candidate, Protocol, Trial, Verdict
 from ..tools.generators.headers import Header
+from .reached import STYLE_FLAGS, of_figures, shows
 from .turns import Shown
 
 if TYPE_CHECKING:
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
 
 NEAREST_AMONG: Final = 200
 """Best networks on record among which the nearest one is looked for: enough to tell, quick to compare."""
-_FLAGS: Final = (
-    ("is_densenet_like", "dense"),
-    ("is_inception_like", "inception"),
-    ("is_mobilenet_like", "depthwise"),
-    ("has_attention", "attention"),
-    ("has_residual", "residual"),
-)
 
 
 def show_design(turn: TurnWork, work: int) -> list[Shown]:
@@ -37,13 +31,13 @@ def show_design(turn: TurnWork, work: int) -> list[Shown]:
     verdicts = records.get_verdicts(ids, stored.task_id, stored.limits_hash)
     trials = records.get_trials(ids, stored.task_id, stored.protocol_hash)
     made = [
-        _made(plan, work, run, candidates[key], verdicts[key], trials.get(key), g, turn.protocol(plan).epochs)
+        _made(plan, work, run, candidates[key], verdicts[key], trials.get(key), g, turn.protocol(plan))
         for g in valid
         if (key := g.candidate_id)
     ]
-    parent = verdict_of(turn, plan.parent) if plan.parent is not None else None
-    met = {one.candidate_id: _meets(plan, verdicts[one.candidate_id], parent) for one, _ in made}
-    made.sort(key=lambda pair: (not met[pair[0].candidate_id], -1.0 if pair[0].metric is None else -pair[0].metric))
+    parent = parent_verdict(turn, plan)
+    missed = {key: list(of_figures(plan, verdict, parent).values()).count(False) for key, verdict in verdicts.items()}
+    made.sort(key=lambda pair: (missed[pair[0].candidate_id], -1.0 if pair[0].metric is None else -pair[0].metric))
     # Untrained ones have no order but that of their slots, and a sort that is stable keeps it.
     return turn.file.show(work, run, made[: turn.config.chat.shown])
 
@@ -59,7 +53,8 @@ def show_trained(turn: TurnWork, work: int) -> list[Shown]:
         if trial is not None:
             name = one.metric_name
             reached = {"metric": trial.metric, "epochs": _curve(trial, name)}
-            other = {"metric": trial.metric, "epochs": turn.protocol(plan).epochs}
+            protocol = turn.protocol(plan)
+            other = {"metric": trial.metric, "epochs": protocol.epochs, "protocol": protocol.hash}
             pair = (one.model_copy(update=reached), known[n].model_copy(update=other))
             one = turn.file.show(work, known[n].run, [pair])[0]
         shown.append(one)
@@ -74,7 +69,7 @@ def _made(
     verdict: Verdict,
     trial: Trial | None,
     generation: Generation,
-    epochs: int,
+    protocol: Protocol,
 ) -> tuple[Shown, Known]:
     name, metric = plan.request.task.metric, trial.metric if trial is not None else None
     shown = Shown(
@@ -99,7 +94,8 @@ def _made(
         params=verdict.params,
         flops=verdict.flops,
         metric=metric,
-        epochs=epochs if trial is not None else None,
+        epochs=protocol.epochs if trial is not None else None,
+        protocol=protocol.hash if trial is not None else None,
         style=style_of(generation, verdict),
     )
     return shown, known
@@ -109,27 +105,13 @@ def _curve(trial: Trial, name: str) -> tuple[float, ...]:
     return tuple(float(e[name]) for e in trial.epochs if isinstance(e.get(name), int | float))
 
 
-def _meets(plan: Plan, verdict: Verdict, parent: Verdict | None) -> bool:
-    """Whether a network differs from what it varies as it was meant to, where its figures tell that."""
-    if parent is None:
-        return True
-    depth, before = verdict.figures.get("depth"), parent.figures.get("depth")
-    if isinstance(depth, int) and isinstance(before, int):
-        if "deeper" in plan.aims and depth <= before:
-            return False
-        if "shallower" in plan.aims and depth >= before:
-            return False
-    cheaper = verdict.flops is not None and parent.flops is not None and verdict.flops < parent.flops
-    return cheaper or "faster" not in plan.aims
-
-
 def style_of(generation: Generation, verdict: Verdict) -> str:
     """The style that a network was asked for; where that was left open, what its figures show."""
     line = header_of(generation.prompt)
     asked = Header.parse(line).style if line else "any"
     if asked != "any":
         return asked
-    return next((style for flag, style in _FLAGS if verdict.figures.get(flag)), "any")
+    return next((style for style in STYLE_FLAGS if shows(style, verdict)), "any")
 
 
 def verdict_of(turn: TurnWork, n: int) -> Verdict | None:
@@ -139,6 +121,12 @@ def verdict_of(turn: TurnWork, n: int) -> Verdict | None:
         return None
     stored = turn.records.get_campaign(known.run)
     return turn.records.get_verdict(known.candidate_id, stored.task_id, stored.limits_hash)
+
+
+def parent_verdict(turn: TurnWork, plan: Plan) -> Verdict | None:
+    """The verdict on the network that a plan varies; ``None`` where it varies none, or one for another data set."""
+    known = next((one for one in turn.file.known() if one.n == plan.parent), None)
+    return verdict_of(turn, known.n) if known is not None and known.plan.dataset == plan.dataset else None
 
 
 def nearest(records: Records, one: Shown, task_id: str, protocol_hash: str, among: Sequence[Shown] = ()) -> str | None:

@@ -104,9 +104,12 @@ class Supervisor:
         trouble = trouble_of(error) if self._settings.enabled else None
         if trouble is None:
             return False
-        if self._trouble is None or self._trouble.kind != trouble.kind:
-            self._begin(trouble)
-        self._trouble, self._tries = trouble, self._tries + 1
+        before, self._trouble, self._tries = self._trouble, trouble, self._tries + 1
+        if before is None:
+            self._since, self._tries = now(), 1
+        if before is None or before.kind != trouble.kind:
+            # Patience counts from the last work that was done: troubles that take turns would else never end it.
+            note(self._folder, Happening(what="waiting", kind=trouble.kind, reason=trouble.reason))
         lasted = (now() - self._since).total_seconds()
         if lasted >= self._settings.give_up_s:
             raise CampaignGaveUp(
@@ -127,10 +130,6 @@ class Supervisor:
         full = min(self._settings.most_s, self._settings.first_s * 2.0 ** min(tries - 1, 60))
         drawn = random.Random(derive_seed(self._seed, "wait", trouble.kind, tries)).uniform(0.5, 1.0) * full
         return max(drawn, trouble.retry_after_s or 0.0)
-
-    def _begin(self, trouble: Trouble) -> None:
-        self._since, self._tries = now(), 0
-        note(self._folder, Happening(what="waiting", kind=trouble.kind, reason=trouble.reason))
 
     def _wait(self, trouble: Trouble, seconds: float, control: RunControl) -> None:
         until = now() + timedelta(seconds=seconds)

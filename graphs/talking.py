@@ -144,6 +144,11 @@ class _Thread:
         Raises:
             ThreadError: none is open.
         """
+        last = self._file.last()
+        if (
+            last is not None and last.reply is None and last.decision == approved
+        ):  # decided before its answer was cut off
+            return self._answer(last, notify, control)
         opened = self._open()
         if opened is None or not self._asks(opened):
             raise ThreadError(f"no approval is open in thread {self.thread}: nothing to decide")

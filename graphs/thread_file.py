@@ -9,16 +9,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..agents.plans import Known, Step
-from ..memory.transactions import transaction
-from ..memory.wal import switch_to_wal
+from ..memory.wal import switch_to_wal, transaction
 from .turns import Reply, Shown
 
 _SCHEMA = """
@@ -98,7 +95,7 @@ class ThreadFile:
         Args:
             work: the exchange that it works on; ``None``: its own.
         """
-        with self._writing() as connection:
+        with transaction(self._connection, self._lock) as connection:
             k = connection.execute("SELECT coalesce(max(k), 0) + 1 FROM exchanges").fetchone()[0]
             connection.execute(
                 "INSERT INTO exchanges (k, work, said, decision, at) VALUES (?, ?, ?, ?, ?)",
@@ -108,7 +105,7 @@ class ThreadFile:
 
     def keep_step(self, work: int, step: Step) -> Step:
         """Write down what is done for an exchange; one that stands already stays. The one that stands."""
-        with self._writing() as connection:
+        with transaction(self._connection, self._lock) as connection:
             connection.execute(
                 "UPDATE exchanges SET step = ? WHERE k = ? AND step IS NULL", (step.model_dump_json(), work)
             )
@@ -118,7 +115,7 @@ class ThreadFile:
 
     def keep_reply(self, k: int, reply: Reply) -> Reply:
         """Write an answer down; one that stands already stays. The one that stands."""
-        with self._writing() as connection:
+        with transaction(self._connection, self._lock) as connection:
             connection.execute(
                 "UPDATE exchanges SET reply = ?, replied = ? WHERE k = ? AND reply IS NULL",
                 (json.dumps(reply.model_dump(mode="json")), _now(), k),
@@ -134,7 +131,7 @@ class ThreadFile:
             made: candidates, whatever their ``n``.
         """
         numbered = []
-        with self._writing() as connection:
+        with transaction(self._connection, self._lock) as connection:
             for shown, known in made:
                 key = (run, shown.candidate_id)
                 row = connection.execute("SELECT n FROM shown WHERE run = ? AND candidate = ?", key).fetchone()
@@ -160,11 +157,6 @@ class ThreadFile:
         if not rows:
             raise LookupError(f"the thread has shown no network {n}")
         return Shown.model_validate_json(rows[0][0])
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, transaction(self._connection) as connection:
-            yield connection
 
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..agents.planner import EXAMPLE, FOLLOW_UPS, describe
+from ..agents.plan_words import describe
+from ..agents.planner import EXAMPLE, FOLLOW_UPS
 from ..agents.plans import Step
+from .reached import against, comparable
 from .showing import nearest, verdict_of
 from .turn_words import built, curve, figures, one_line, table, why_failed
 from .turns import Reply, Shown
@@ -75,24 +77,23 @@ def _compared(turn: TurnWork, step: Step, shown: list[Shown]) -> str:
     if len(shown) < 2:
         return "There is one network only; say *another one* to have something to compare."
     parts = [table(shown)]
-    lengths = {k.epochs for k in turn.file.known() if k.n in step.refers and k.metric is not None}
-    if len(lengths) > 1:
-        parts.append("Mind: they were trained for different numbers of epochs, so their metrics do not compare.")
-    parts += [_against(other, shown[0]) for other in shown[1:]]
+    parts.append(_mind(turn, shown))
+    known = {k.n: k for k in turn.file.known()}
+    parts += [against(other, shown[0], comparable(known[other.n], known[shown[0].n])) for other in shown[1:]]
     for one in shown:
         verdict = verdict_of(turn, one.n)
         if verdict is not None and (made_of := built(verdict.figures)):
             parts.append(f"#{one.n} is made of {made_of}.")
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
-def _against(one: Shown, other: Shown) -> str:
-    """One network against another, in ratios and differences."""
-    ratios = (("parameters", one.params, other.params), ("FLOPs", one.flops, other.flops))
-    said = [f"{mine / theirs:.2f} × the {what}" for what, mine, theirs in ratios if mine and theirs]
-    if one.metric is not None and other.metric is not None:
-        said.append(f"{one.metric_name} {one.metric - other.metric:+.4f}")
-    return f"#{one.n} against #{other.n}: {', '.join(said)}."
+def _mind(turn: TurnWork, shown: list[Shown]) -> str:
+    """A warning where metrics do not compare."""
+    numbers = {one.n for one in shown if one.metric is not None}
+    known = [k for k in turn.file.known() if k.n in numbers]
+    if all(comparable(one, known[0]) for one in known):
+        return ""
+    return "Mind: they were trained under different protocols, so their metrics do not compare."
 
 
 def _why(turn: TurnWork, step: Step, shown: list[Shown]) -> str:
@@ -124,7 +125,8 @@ def _best(turn: TurnWork, step: Step, shown: list[Shown]) -> str:
     if not trained:
         return "None of them is trained, so none is known to be best: say *train them*."
     best = max(trained, key=lambda one: one.metric or 0.0)
-    return f"**#{best.n} {best.name}** of the {len(trained)} that are trained: {figures(best)}."
+    text = f"**#{best.n} {best.name}** of the {len(trained)} that are trained: {figures(best)}."
+    return " ".join(filter(None, [text, _mind(turn, trained)]))
 
 
 def _list(turn: TurnWork, step: Step, shown: list[Shown]) -> str:

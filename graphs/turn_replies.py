@@ -10,8 +10,9 @@ from ..agents.sentences import sentence
 from ..tools.datasets import how_to_get, on_disk
 from ..tools.tasks import task_info
 from .designed import answer_of
-from .showing import nearest, show_design, show_trained
-from .turn_words import against, curve, epochs, figures, measured, table, tally
+from .reached import against, comparable, of_figures, of_training, verdict_in_words
+from .showing import nearest, parent_verdict, show_design, show_trained, verdict_of
+from .turn_words import curve, epochs, figures, measured, table, tally
 from .turns import Reply, Shown
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def design_reply(turn: TurnWork, work: int, *, trained: bool, spent: bool) -> Re
         return Reply(kind="answer", text=_joined(*head, told), understood=step.understood, offers=again, run=run)
     best = shown[0]
     parts = [*head, _tally(turn, work), _training(turn, work, allowed=trained), table(shown), _best(turn, work, shown)]
-    if plan.parent is not None and not _other_task(turn, plan):
-        parts.append(against(best, turn.file.shown(plan.parent), plan))
+    parts.append(_reached(turn, plan, best))
     offers = offers_for(plan, best)
     parts.append(f"You can say: {', '.join(f'*{one}*' for one in offers)}.")
     return Reply(
@@ -163,9 +163,17 @@ def _best(turn: TurnWork, work: int, shown: list[Shown]) -> str:
     return f"**{word}: #{best.n} {best.name}**: {'; '.join(parts)}."
 
 
-def _other_task(turn: TurnWork, plan: Plan) -> bool:
-    known = next(one for one in turn.file.known() if one.n == plan.parent)
-    return known.plan.dataset != plan.dataset
+def _reached(turn: TurnWork, plan: Plan, best: Shown) -> str:
+    """The best network against what it varies, and what of the wish is not so, or not known."""
+    known = {one.n: one for one in turn.file.known()}
+    verdict, parent = verdict_of(turn, best.n), parent_verdict(turn, plan)
+    assert verdict is not None  # it was shown
+    found, text = of_figures(plan, verdict, parent), ""
+    if parent is not None and plan.parent is not None:
+        mine, other = known[best.n], known[plan.parent]
+        found |= of_training(plan, mine, other)
+        text = against(best, turn.file.shown(plan.parent), comparable(mine, other))
+    return " ".join(filter(None, [text, verdict_in_words(found)]))
 
 
 def _joined(*parts: str) -> str:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..agents.plans import Plan
 from ..memory.types import Protocol, Trial, Verdict
 from ..tools.tasks import task_info
 from .turns import Shown
@@ -83,30 +82,6 @@ def figures(one: Shown, trial: Trial | None = None) -> str:
     elif trial is not None and trial.state == "failed":
         parts.append(f"training failed: {one_line(f'{trial.error_class}: {trial.message}')}")
     return ", ".join(parts)
-
-
-def against(one: Shown, parent: Shown, plan: Plan) -> str:
-    """A variant against what it varies."""
-    parts = []
-    if one.params and parent.params:
-        parts.append(f"{one.params / parent.params:.2f} × its {parent.params:,} parameters")
-    if one.flops and parent.flops:
-        parts.append(f"{one.flops / parent.flops:.2f} × its FLOPs")
-    if one.metric is not None and parent.metric is not None:
-        parts.append(f"{one.metric_name} {one.metric - parent.metric:+.4f}")
-    text = f"Against #{parent.n}: {', '.join(parts)}." if parts else ""
-    missed = [word for word, met in _met(one, parent, plan) if not met]
-    return f"{text} It is not {' and not '.join(missed)}." if missed else text
-
-
-def _met(one: Shown, parent: Shown, plan: Plan) -> list[tuple[str, bool]]:
-    """The aims that numbers can tell, and whether they are met."""
-    found = []
-    if "accurate" in plan.aims and one.metric is not None and parent.metric is not None:
-        found.append(("more accurate", one.metric > parent.metric))
-    if "faster" in plan.aims and one.flops and parent.flops:
-        found.append(("cheaper in FLOPs", one.flops < parent.flops))
-    return found
 
 
 def built(figures: dict[str, Any]) -> str:

@@ -7,15 +7,13 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Final, Self
 
 from .block_types import BLOCK_STAGES, Block, BlockCheck, BlockStage, Category
 from .home import home_folder
-from .transactions import transaction
-from .wal import switch_to_wal
+from .wal import switch_to_wal, transaction
 
 _SCHEMA: Final = 1  # of the file, in its ``user_version``
 _BATCH: Final = 200  # blocks per transaction, and ids per query (SQLite allows 999 variables)
@@ -102,7 +100,7 @@ class BlockStore:
         source = iter(blocks)
         # The batch is made before the transaction begins: mining is slow, and others want to write meanwhile.
         while rows := [_row(block) for block in islice(source, _BATCH)]:
-            with self._transaction() as connection:
+            with transaction(self._connection, self._lock) as connection:
                 connection.executemany(_PUT, rows)
             ids.extend(str(row[0]) for row in rows)
         return ids
@@ -113,7 +111,7 @@ class BlockStore:
         Raises:
             KeyError: no block has this id.
         """
-        with self._transaction() as connection:
+        with transaction(self._connection, self._lock) as connection:
             changed = connection.execute(
                 "UPDATE blocks SET stage = ?, verdict = ? WHERE id = ?", (*_verdict(check), block_id)
             )
@@ -157,7 +155,7 @@ class BlockStore:
 
     def remove(self, package: str, version: str) -> int:
         """Remove what was mined from one version of a package; how many blocks that were."""
-        with self._transaction() as connection:
+        with transaction(self._connection, self._lock) as connection:
             return connection.execute(
                 "DELETE FROM blocks WHERE package = ? AND version = ?", (package, version)
             ).rowcount
@@ -176,7 +174,7 @@ class BlockStore:
 
     def discard(self, ids: Iterable[str]) -> None:
         """Remove blocks by id; unknown ids are no error."""
-        with self._transaction() as connection:
+        with transaction(self._connection, self._lock) as connection:
             connection.executemany("DELETE FROM blocks WHERE id = ?", [(block_id,) for block_id in ids])
 
     def _prepare(self) -> None:
@@ -190,11 +188,6 @@ class BlockStore:
             )
         if version == 0:
             self._connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_SCHEMA}; COMMIT;")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, transaction(self._connection) as connection:
-            yield connection
 
     def _select(self, condition: str, values: list[str] | list[str | int]) -> list[Block]:
         where = f"WHERE {condition} " if condition else ""

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from .home import home_folder
-from .transactions import transaction
-from .wal import switch_to_wal
+from .wal import switch_to_wal, transaction
 
 _SCHEMA: Final = 1
 _BUSY_S: Final = 60.0
@@ -95,13 +94,13 @@ class FileIndex:
             (digest, self._format, zlib.compress(outline.encode(), 1), zlib.compress(uses.encode(), 1))
             for digest, outline, uses in rows
         ]
-        with self._lock, transaction(self._connection) as connection:
+        with transaction(self._connection, self._lock) as connection:
             connection.executemany("INSERT OR IGNORE INTO facts VALUES (?, ?, ?, ?)", packed)
 
     def record(self, source: str, version: str, files: Iterable[tuple[str, str]]) -> None:
         """Note which files, as ``(path, hash)``, a source has now; replaces what was noted of it."""
         rows = [(source, version, path, digest) for path, digest in files]
-        with self._lock, transaction(self._connection) as connection:
+        with transaction(self._connection, self._lock) as connection:
             connection.execute("DELETE FROM files WHERE source = ? AND version = ?", (source, version))
             connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", rows)
 

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-from .transactions import transaction
-from .wal import switch_to_wal
+from .wal import switch_to_wal, transaction
 
 _FORMAT: Final = 1  # in the file's ``user_version``; an index is derived, so one of another format is made anew
 _BATCH: Final = 500
@@ -35,6 +34,15 @@ WEIGHTS: Final = {"name": 6.0, "docstring": 3.0, "path": 2.0, "uses": 1.0}
 
 FILTERS: Final = ("category", "package", "stage")
 
+_TABLES: Final = (
+    f"CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5({', '.join(WEIGHTS)}, tokenize = 'porter unicode61')",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab('words', 'row')",
+    "CREATE TABLE IF NOT EXISTS marks (id TEXT PRIMARY KEY, place INTEGER NOT NULL, hash TEXT NOT NULL,"
+    " category TEXT NOT NULL, package TEXT NOT NULL, stage TEXT NOT NULL)",
+    "CREATE UNIQUE INDEX IF NOT EXISTS marks_by_place ON marks (place)",
+    "CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+)
+
 
 class KeywordIndex:
     """Ids by words. Usable by several threads; the file can always be made again from what it indexes.
@@ -49,23 +57,14 @@ class KeywordIndex:
         self._connection = sqlite3.connect(path, timeout=60.0, check_same_thread=False, isolation_level=None)
         switch_to_wal(self._connection)
         self._connection.execute("PRAGMA synchronous = NORMAL")
-        version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-        drop = (
-            ""
-            if version == _FORMAT
-            else "".join(f"DROP TABLE IF EXISTS {table};" for table in ("words", "marks", "notes"))
-        )
-        fields = ", ".join(WEIGHTS)
-        self._connection.executescript(
-            f"BEGIN IMMEDIATE; {drop}"
-            f"CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5({fields}, tokenize = 'porter unicode61');"
-            "CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab('words', 'row');"
-            "CREATE TABLE IF NOT EXISTS marks (id TEXT PRIMARY KEY, place INTEGER NOT NULL, hash TEXT NOT NULL,"
-            " category TEXT NOT NULL, package TEXT NOT NULL, stage TEXT NOT NULL);"
-            "CREATE UNIQUE INDEX IF NOT EXISTS marks_by_place ON marks (place);"
-            "CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
-            f"PRAGMA user_version = {_FORMAT}; COMMIT;"
-        )
+        with transaction(self._connection, self._lock) as connection:
+            # Looked at with the file's lock held: another process may be making it at this moment.
+            if int(connection.execute("PRAGMA user_version").fetchone()[0]) != _FORMAT:
+                for table in ("words", "marks", "notes"):
+                    connection.execute(f"DROP TABLE IF EXISTS {table}")
+            for statement in _TABLES:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {_FORMAT}")
 
     def __enter__(self) -> Self:
         return self
@@ -85,17 +84,17 @@ class KeywordIndex:
     def put(self, items: Iterable[Words]) -> int:
         """Make the items part of the index; how many were new or had other words."""
         with self._lock:
-            known = {row[0]: (row[1], row[2]) for row in self._connection.execute("SELECT id, place, hash FROM marks")}
-            fresh = [item for item in items if known.get(item.id, (0, ""))[1] != _hash(item)]
-            for start in range(0, len(fresh), _BATCH):
-                with transaction(self._connection):
-                    for item in fresh[start : start + _BATCH]:
-                        self._write(item, known.get(item.id, (None, ""))[0])
+            known = dict(self._connection.execute("SELECT id, hash FROM marks").fetchall())
+        fresh = [item for item in items if known.get(item.id) != _hash(item)]
+        for start in range(0, len(fresh), _BATCH):
+            with transaction(self._connection, self._lock):
+                for item in fresh[start : start + _BATCH]:
+                    self._write(item)
         return len(fresh)
 
     def remove(self, ids: Iterable[str]) -> None:
         """Take items out; unknown ids are passed over."""
-        with self._lock, transaction(self._connection) as connection:
+        with transaction(self._connection, self._lock) as connection:
             for one in sorted(set(ids)):
                 row = connection.execute("DELETE FROM marks WHERE id = ? RETURNING place", (one,)).fetchone()
                 if row is not None:
@@ -103,10 +102,9 @@ class KeywordIndex:
 
     def clear(self) -> None:
         """Empty the index."""
-        with self._lock:
-            self._connection.executescript(
-                "BEGIN IMMEDIATE; DELETE FROM words; DELETE FROM marks; DELETE FROM notes; COMMIT;"
-            )
+        with transaction(self._connection, self._lock) as connection:
+            for table in ("words", "marks", "notes"):
+                connection.execute(f"DELETE FROM {table}")
 
     def ids(self) -> set[str]:
         """The ids of all items."""
@@ -163,7 +161,10 @@ class KeywordIndex:
         best = sorted(scores.items(), key=lambda item: (-round(item[1], 6), item[0]))
         return [item for item in best[:limit] if item[1] > 0]
 
-    def _write(self, item: Words, place: int | None) -> None:
+    def _write(self, item: Words) -> None:
+        """Within a transaction, for another process may have put the same item in since it was found missing."""
+        found = self._connection.execute("SELECT place FROM marks WHERE id = ?", (item.id,)).fetchone()
+        place = None if found is None else found[0]
         fields = [item.name, item.docstring, item.path, item.uses]
         cursor = self._connection.execute(
             f"INSERT OR REPLACE INTO words (rowid, {', '.join(WEIGHTS)}) VALUES (?, ?, ?, ?, ?)", (place, *fields)

@@ -1,9 +1,11 @@
-"""SQLite's write-ahead log, switched on where several processes may open a new file at the same moment."""
+"""SQLite files that several processes write: the write-ahead log, and transactions that never stay open."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Protocol
 
 PATIENCE_S: Final = 60.0
@@ -28,3 +30,23 @@ def switch_to_wal(connection: _Executes, patience_s: float = PATIENCE_S) -> None
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, lock: AbstractContextManager[object]) -> Iterator[sqlite3.Connection]:
+    """Write all of a block or nothing, while no other thread uses the connection.
+
+    Whatever goes wrong, a full disk at the commit too, the file's lock is given back and the connection serves on.
+
+    Args:
+        connection: in autocommit mode (``isolation_level=None``).
+    """
+    with lock:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # SQLite has taken some back by itself
+                connection.execute("ROLLBACK")
+            raise

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..memory.home import home_folder
-from ..memory.transactions import transaction
-from ..memory.wal import switch_to_wal
+from ..memory.wal import switch_to_wal, transaction
 
 PACKAGED: Final = "all-MiniLM-L6-v2"
 """The embedding model that needs no hub: 22 M parameters, 384 numbers per text."""
@@ -110,7 +109,7 @@ class VectorCache:
         import numpy as np
 
         rows = [(key, np.asarray(vector, dtype="<f4").tobytes()) for key, vector in vectors.items()]
-        with self._lock, transaction(self._connection) as connection:
+        with transaction(self._connection, self._lock) as connection:
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
 
     def close(self) -> None:

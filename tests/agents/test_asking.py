@@ -45,7 +45,9 @@ def test_an_answer_becomes_fields() -> None:
         '{"style": "../../etc/passwd"}',
         "{not json}",
         "[1]",
+        '{"dataset": ' + "[" * 100_000 + "]" * 100_000 + "}",
     ],
+    ids=range(8),
 )
 def test_what_does_not_validate_is_asked_for_once_more(bad: str) -> None:
     told, model = asked(bad, '{"dataset": "digits"}')

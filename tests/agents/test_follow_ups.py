@@ -216,6 +216,25 @@ def test_variants_stay_within_what_the_person_named() -> None:
     assert plan_step("go back to the third request", talk).action == "question"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "like the second one but wider",
+        "wie das zweite, aber breiter",
+        "comme la 2e mais plus large",
+        "comme le deuxième mais plus large",
+        "como el segundo pero más ancho",
+        "come il secondo ma più largo",
+        "como o segundo mas mais largo",
+        "zoals de tweede maar breder",
+    ],
+)
+def test_like_the_second_one_but_wider(text: str) -> None:
+    plan = designs(text)
+    assert (plan.parent, plan.aims) == (2, ("wider",))
+    assert plan.styles == (TALK.shown[1].style,)
+
+
 def test_ordinals_count_the_latest_table() -> None:
     later = tuple(one.model_copy(update={"n": one.n + 5}) for one in TALK.shown)
     talk = TALK.model_copy(update={"shown": (*TALK.shown, *later), "current": (6, 7, 8), "table": (6, 7, 8)})

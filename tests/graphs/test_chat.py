@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 from langgraph.runtime import RunControl
-from netwright.graphs import costs, turn_work
+from netwright.graphs import costs, turn_reading, turn_work
 from netwright.graphs.config import Config, load_config
 from netwright.graphs.locking import CampaignBusy, one_process
+from netwright.graphs.recovery import recover_trials
 from netwright.graphs.services import Event
 from netwright.graphs.talking import ThreadError, list_threads, open_conversation
 from netwright.graphs.turns import Conversation, Reply
@@ -217,9 +219,9 @@ def test_conversations_that_ask_the_same_wait_for_each_other(opened: Opened) -> 
         control.request_drain("tired of waiting")
 
     with opened("chat.train=false", "campaign.seed=9") as talk:
-        asked = turn_work.plan_step("digits under 42k", turn_work.Talk()).plan
+        asked = turn_reading.plan_step("digits under 42k", turn_reading.Talk()).plan
         assert asked is not None
-        run = turn_work.design_id(asked.request, talk._work.settings(asked))
+        run = turn_reading.design_id(asked.request, talk._work.settings(asked))
         with one_process(home_folder("designs", run), run):
             assert talk.say("digits under 42k", notify=stop, control=control).kind == "stopped"
         assert talk.say("go on").run == run
@@ -357,3 +359,53 @@ def test_the_embedded_model_talks(records: Records) -> None:
         assert "class Net" in talk.say("show me the code of 1").text
         deeper = talk.say("like the first one but deeper")
         assert deeper.kind in ("approval", "answer")
+
+
+def test_a_no_finds_the_question_that_it_answers(opened: Opened) -> None:
+    """Asked under strict settings, answered under loose ones that would not have asked."""
+    with opened("chat.approve_training=true") as talk:
+        thread = talk.thread
+        assert talk.say("digits under 33k").kind == "approval"
+    with opened("chat.approve_seconds=100000", thread=thread) as talk:
+        declined = talk.say("no")
+    assert "not approved" in declined.text
+    assert all(one.metric is None for one in declined.shown)
+
+
+def test_a_decision_that_was_cut_off_is_taken_again(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with opened("chat.approve_training=true") as talk:
+        assert talk.say("digits under 34k").kind == "approval"
+        with monkeypatch.context() as patch:
+            patch.setattr(turn_work, "shop_trainer", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                talk.decide(True)
+        with pytest.raises(ThreadError):
+            talk.decide(False)
+        answer = talk.decide(True)
+    assert answer.kind == "answer"
+    assert all(one.metric is not None for one in answer.shown)
+
+
+def test_what_a_conversation_trains_is_not_taken_for_stale(opened: Opened, records: Records) -> None:
+    """A campaign that begins meanwhile looks for trials of the dead; another process that trains is waited for."""
+    released = []
+    with opened("chat.train=false", "protocol.epochs=2", "campaign.seed=4") as talk:
+        answer = talk.say("digits under 36k")
+        plan = talk._work.plan(1)
+        first, place = answer.shown[0].candidate_id, (plan.request.task.id, talk._work.protocol(plan).hash)
+
+        def look(event: Event) -> None:
+            if (event.kind, event.stage) == ("begin", "train"):
+                records.start_trial(first, *place)
+                released.append(recover_trials(records, "another"))
+
+        control = RunControl()
+        with one_process(home_folder("designs", answer.run), answer.run):
+            threading.Timer(0.5, lambda: control.request_drain("tired of waiting")).start()
+            assert talk.say("train 1", control=control).kind == "stopped"
+        trained = talk.say("go on", notify=look)
+    assert released == [0]
+    assert trained.shown[0].metric is not None

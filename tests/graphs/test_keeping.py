@@ -241,3 +241,17 @@ def test_compose_file():
     if found.returncode == 0:
         command = ["docker", "compose", "-f", str(EXAMPLES / "docker-compose.yml"), "config", "--format", "json"]
         assert json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["services"]
+
+
+def test_after_a_proper_end_a_loss_of_power_is_one_too(records):
+    """The checkpoint was closed and flushed, the newest transactions of the records perhaps not."""
+    folder = home_folder("campaigns", "c")
+    open_checkpoints(folder).close()
+    beat(folder)
+    note(folder, Happening(what="stopped"))
+    sign = json.loads((folder / HEARTBEAT).read_text())
+    (folder / HEARTBEAT).write_text(json.dumps(sign | {"boot": "another"}))
+    killed = [one.what for one in happenings(folder)].count("killed")
+    _note_beginning("c", folder)
+    assert not (folder / "checkpoints.db").exists()
+    assert [one.what for one in happenings(folder)].count("killed") == killed, "it ended properly"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import sqlite3
 import subprocess
@@ -319,3 +320,11 @@ def test_what_a_night_sets():
     assert (resumed.budget.wall_s, resumed.budget.cycles) == (NIGHT_S + 100, 6)
     with pytest.raises(ConfigError, match="supervises"):
         for_the_night(load_config(overrides=["supervision.enabled=false"]))
+
+
+def test_troubles_that_take_turns_end_patience_too(registered, tmp_path):
+    one = supervisor(registered, tmp_path, SupervisionSettings(enabled=True, first_s=0.01, most_s=0.05, give_up_s=0.3))
+    turns = itertools.cycle((MemoryError(), OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(CampaignGaveUp):
+        all(one.wait(next(turns), RunControl()) for _ in range(200))
+    assert {one.kind for one in happenings(tmp_path)} == {"memory", "disk"}

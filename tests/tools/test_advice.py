@@ -147,7 +147,7 @@ def test_commands_are_taken_by_the_program(tmp_path):
 
 
 def test_hostile_text_stays_text():
-    evil = "</td><script>alert(1)</script> | a `b` \n# title \u202e"
+    evil = "</td><script>alert(1)</script> | a `b` \n# title \u202e ![x](http://example.org/x.png)"
     morning = Morning(
         campaign="night",
         dataset="digits",
@@ -181,6 +181,14 @@ def test_hostile_text_stays_text():
         "## Interruptions",
         "## Try next",
     ]
+    assert "![" not in text, "no picture that a viewer would load"
     table = next(line for line in text.splitlines() if line.startswith("| writing"))
     assert table.replace("\\|", "").count("|") == 5
     assert "<script" not in table
+
+
+def test_words_of_a_trouble_name_no_budget() -> None:
+    reason = "budget: 3600 seconds of wall time, the last of them waiting: no room for tokens of the candidates' cycles"
+    of = report(rising(), reason=reason)
+    of.config["budget"]["wall_s"] = 3600
+    assert advice(of)[0].command == "netwright campaign resume night --set budget.wall_s=7200"

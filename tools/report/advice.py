@@ -71,7 +71,8 @@ def _resume(report: CampaignReport, night: Night) -> Iterable[Advice]:
     elif report.state in ("stopped", "running", "waiting"):
         yield Advice(what="Go on", why=f"it did not come to its end: {reason or report.state}", command=command)
     elif reason.startswith("budget:"):
-        field = next((name for word, name in _BUDGETS.items() if word in reason), None)
+        limited = reason.partition(",")[0]  # what comes after it tells of a trouble, in any words
+        field = next((name for word, name in _BUDGETS.items() if word in limited), None)
         limit = report.config.get("budget", {}).get(field) if field else None
         more = f" --set budget.{field}={math.ceil(2 * limit)}" if limit else ""
         gained = _gain(report.cycles)

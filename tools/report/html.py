@@ -11,9 +11,9 @@ from markupsafe import Markup
 
 from ...memory.files import write_whole
 from .model import CampaignReport
-from .pages import page_environment
+from .pages import page
 from .plots import plots
-from .text import duration, moment, number, percent, shown
+from .text import shown
 
 
 class ReportFiles(NamedTuple):
@@ -39,17 +39,8 @@ def report_json(report: CampaignReport) -> str:
 
 def report_html(report: CampaignReport) -> str:
     """The report as one HTML page without scripts, which loads nothing. All text of models is escaped."""
-    environment = page_environment(
-        __package__ or "netwright.tools.report",
-        percent=percent,
-        shown=shown,
-        number=number,
-        duration=duration,
-        moment=moment,
-        pretty=_pretty,
-    )
     drawn = [(plot.title, plot.note, Markup(plot.svg)) for plot in plots(report)]  # made by us, no model text
-    return environment.get_template("report.html.j2").render(report=report, plots=drawn)
+    return page("report.html.j2", {"pretty": _pretty}, report=report, plots=drawn)
 
 
 def _json_value(value: Any) -> str:

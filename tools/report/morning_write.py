@@ -11,7 +11,7 @@ import yaml
 from ...memory.files import write_whole
 from .morning import NETWORKS_FOLDER, SETTINGS_FILE
 from .morning_model import Morning
-from .pages import page_environment
+from .pages import page
 from .text import duration, moment, number, percent, shown
 
 
@@ -36,16 +36,7 @@ def write_morning_files(morning: Morning, config: dict[str, Any], folder: Path) 
 
 def morning_html(morning: Morning) -> str:
     """One page without scripts, which loads nothing. All text of models is escaped."""
-    environment = page_environment(
-        __package__ or "netwright.tools.report",
-        percent=percent,
-        shown=shown,
-        number=number,
-        duration=duration,
-        moment=moment,
-        score=_score,
-    )
-    return environment.get_template("morning.html.j2").render(morning=morning, summary=summary(morning))
+    return page("morning.html.j2", {"score": _score}, morning=morning, summary=summary(morning))
 
 
 def morning_markdown(morning: Morning) -> str:
@@ -53,7 +44,7 @@ def morning_markdown(morning: Morning) -> str:
     parts = [f"# {morning.campaign}: {morning.state}", *map(_cell, summary(morning)), "## Found"]
     rows = [
         (
-            f"[{one.name}]({one.file})",
+            f"[{_cell(one.name)}]({one.file})",
             _score(one.metric),
             number(one.params),
             str(one.cycle),
@@ -63,11 +54,11 @@ def morning_markdown(morning: Morning) -> str:
     ]
     parts.append(_table(("network", morning.metric, "parameters", "cycle", "front"), rows) or "Nothing yet.")
     parts.append("## Failed, and why")
-    failed = [(one.step, one.error_class, str(one.count), one.example[:160]) for one in morning.failures]
+    failed = [_cells(one.step, one.error_class, str(one.count), one.example[:160]) for one in morning.failures]
     parts.append(_table(("step", "class", "times", "example"), failed) or "Nothing.")
     parts.append("## Interruptions")
     broken = [
-        (moment(one.at), one.what, "–" if one.seconds is None else duration(one.seconds), one.reason[:300])
+        _cells(moment(one.at), one.what, "–" if one.seconds is None else duration(one.seconds), one.reason[:300])
         for one in morning.interruptions
     ]
     parts.append(_table(("when", "what", "how long", "why"), broken) or "None.")
@@ -96,13 +87,17 @@ def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     if not rows:
         return ""
     lines = [columns, ("---",) * len(columns), *rows]
-    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cells(*texts: str) -> tuple[str, ...]:
+    return tuple(map(_cell, texts))
 
 
 def _cell(text: str) -> str:
-    """Hostile text in one cell: no line, column or tag begins in it."""
-    plain = " ".join(shown(text).split())
-    return plain.replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+    """Hostile text in one cell: no line, column, tag, link or picture, which a viewer would load, begins in it."""
+    plain = " ".join(shown(text).split()).replace("\\", "\\\\")
+    return plain.replace("|", "\\|").replace("<", "&lt;").replace("`", "'").replace("[", "\\[")
 
 
 def _score(value: float) -> str:

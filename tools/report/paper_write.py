@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...memory.files import write_whole
-from .pages import page_environment
+from .pages import page
 from .paper_model import PaperReport, PaperTable
 from .pictures import Drawn
 from .text import shown
@@ -64,9 +64,8 @@ def markdown_table(table: PaperTable) -> str:
 
 def paper_html(report: PaperReport, figures: Sequence[Drawn]) -> str:
     """One page without scripts, which loads nothing."""
-    environment = page_environment(__package__ or "netwright.tools.report", shown=shown)
     drawn = {one.name: Markup(one.svg) for one in figures}  # made by us, no model text
-    return environment.get_template("paper.html.j2").render(report=report, drawn=drawn)
+    return page("paper.html.j2", report=report, drawn=drawn)
 
 
 def paper_table(table: PaperTable) -> Table:

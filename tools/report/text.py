@@ -42,5 +42,5 @@ def duration(seconds: float) -> str:
 
 
 def moment(value: datetime) -> str:
-    """A time as people read it."""
+    """A moment in UTC, to the second."""
     return value.strftime("%Y-%m-%d %H:%M:%S UTC")
