@@ -28,9 +28,13 @@ footer, #talk button[aria-label="Clear"] { display: none !important }
 .netwright-facts table { font-size: .85rem; max-width: 100% }
 .netwright-facts td { border-color: var(--border-color-primary) !important; overflow-wrap: anywhere }
 .netwright-facts td:first-child { white-space: nowrap; color: var(--body-text-color-subdued) }
+#charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(380px, 100%), 1fr)) }
+/* A file that was refused: the message says why, and no old error lies over the next file. */
+#upload [data-testid="status-tracker"] { display: none }
 #candidates .wrap { max-height: 11rem; overflow-y: auto }
 #talk table { font-size: .8rem; overflow-wrap: normal; word-break: normal }
 #talk td, #talk th { padding: .3rem .5rem; white-space: nowrap }
+@media (max-width: 640px) { .tab-container button { padding: 0 .5rem !important } }
 """
 
 

@@ -50,7 +50,7 @@ class _Campaigns:
         )
         self.said = gr.Markdown("", elem_id="campaign-said")
         self._start()
-        with gr.Row():
+        with gr.Row(elem_id="charts"):
             self.charts = [gr.Plot(format="png", label=name, show_label=False, min_width=380) for name in view.CHARTS]
         self.log = gr.Code(label="Log", language=None, interactive=False, lines=12, elem_id="campaign-log")
         self._wire()

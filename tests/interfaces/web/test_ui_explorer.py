@@ -60,6 +60,7 @@ def test_export(page: Any) -> None:
     table = pq.read_table(download(page, "export"))
     assert table.column_names == head.split(",")
     assert table.num_rows == len(lines)
+    tab(page.locator("#network-tabs"), "Code")
     page.locator("#network-download").click()
     assert "class Net" in download(page, "network-file").read_text()
 
@@ -116,7 +117,7 @@ def test_uploads(page: Any, tmp_path: Path) -> None:
     page.locator("#verdict").get_by_text("verdict").wait_for()
     shot(page, "upload")
     assert not trace.exists()
-    page.locator("#upload").get_by_label("Clear").first.click()
+    page.locator("#upload .icon-button-wrapper [aria-label=Clear]").click()
     file.set_input_files(good)
     page.locator("#upload").get_by_text("good").first.wait_for()
     page.locator("#validate").click()
