@@ -97,7 +97,8 @@ def scatter(
             legend(axes)
         axes.set_xlabel(label)
         axes.set_ylabel(metric)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        wide = max(x) > 100 * min(x)  # then powers of ten alone: more labels would touch each other
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

@@ -17,6 +17,8 @@ SCREENSHOTS = Path(__file__).resolve().parents[3] / "build" / "ui"
 WAIT_MS = 240_000
 # Chromium asks for these by itself, with an empty page too: its sign-in, its clock and its updates.
 CHROMIUMS_OWN = {"accounts.google.com", "clients2.google.com", "update.googleapis.com"}
+# Where it fetches the dictionary from that checks what is written into text fields, some minutes after it started.
+DICTIONARIES = "http://redirector.gvt1.com/edgedl/chrome/dict/"
 # Its guesses at forms, translations and the like, which ask for any page; the last switch of this name counts.
 CHROMIUMS_FEATURES = (
     "AutofillServerCommunication", "OptimizationHints", "Translate", "MediaRouter", "DialMediaRouteProvider",

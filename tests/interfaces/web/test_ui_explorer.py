@@ -8,8 +8,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from netwright.interfaces.web.settings import UPLOAD_BYTES
+from netwright.memory.exploring import Looked, explore
 from netwright.memory.records import Records
-from netwright.memory.types import Candidate
+from netwright.memory.types import Candidate, Verdict
+from netwright.tools.tasks import task
 
 from .browser_parts import cell, download, field_of, shot, tab
 
@@ -84,11 +86,12 @@ def test_lineage(home: Path, page: Any) -> None:
     parents: tuple[str, ...] = ()
     with Records(f"sqlite:///{home / 'records.db'}") as records:
         for width in (64, 65, 66):
-            made = Candidate(source=NET.format(width=width), origin="family-", parents=parents)
+            made = Candidate(source=NET.format(width=width), origin="hand-", parents=parents)
             parents = (records.add_candidate(made),)
-    look(page, "family-")
+            records.put_verdict(parents[0], task("digits").id, Verdict(ok=True, stage="backward", params=width))
+    look(page, "hand-")
     page.locator("#found").get_by_text("3 found").wait_for()
-    cell(page, "networks", "family-", 0, "family-.*").click()
+    cell(page, "networks", "hand-", 0, "hand-.*").click()
     page.locator("#network-code").get_by_text("Flatten").wait_for()
     tab(page, "Lineage")
     page.locator("#network-lineage img").wait_for()
@@ -98,12 +101,18 @@ def test_lineage(home: Path, page: Any) -> None:
     shot(page, "explorer-lineage")
 
 
-def test_uploads(page: Any, tmp_path: Path) -> None:
+def test_uploads(home: Path, page: Any, tmp_path: Path) -> None:
     trace, large, hostile, good = (tmp_path / name for name in ("trace", "large.py", "hostile.py", "good.py"))
     large.write_text("#" * (UPLOAD_BYTES + 1))
     hostile.write_text(f"open({str(trace)!r}, 'w').write('x')\n{NET.format(width=64)}")
-    good.write_text(NET.format(width=64))
+    with Records(f"sqlite:///{home / 'records.db'}") as records:
+        best = explore(records, Looked(dataset="digits", metric=0.01), limit=1).lines[0].id
+        known = records.get_candidate(best)
+    assert known is not None
+    good.write_text(known.source)
     page.get_by_role("button", name="Validate a file").click()
+    page.locator("#upload-dataset input").click()
+    page.get_by_role("option", name="digits", exact=True).click()
     file = page.locator("#upload input[type=file]")
     file.set_input_files(large)
     page.get_by_text("maximum allowed size").first.wait_for()
