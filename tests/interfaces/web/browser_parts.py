@@ -15,10 +15,9 @@ TOKEN = "a-token-of-the-tests-0123456789"
 CAMPAIGN = "night-ui"
 SCREENSHOTS = Path(__file__).resolve().parents[3] / "build" / "ui"
 WAIT_MS = 240_000
-# Chromium asks for these by itself, with an empty page too: its sign-in, its clock and its updates.
-CHROMIUMS_OWN = {"accounts.google.com", "clients2.google.com", "update.googleapis.com"}
-# Where it fetches the dictionary from that checks what is written into text fields, some minutes after it started.
-DICTIONARIES = "http://redirector.gvt1.com/edgedl/chrome/dict/"
+# Chromium asks for these by itself, with a page of nothing but a text field too: its sign-in, its clock, its updates
+# and what it downloads for them. What the app's pages ask for is counted by itself, in ``Ui.requests``.
+CHROMIUMS_OWN = {"accounts.google.com", "clients2.google.com", "update.googleapis.com", "redirector.gvt1.com"}
 # Its guesses at forms, translations and the like, which ask for any page; the last switch of this name counts.
 CHROMIUMS_FEATURES = (
     "AutofillServerCommunication", "OptimizationHints", "Translate", "MediaRouter", "DialMediaRouteProvider",
