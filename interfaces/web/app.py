@@ -25,9 +25,16 @@ footer, #talk button[aria-label="Clear"] { display: none !important }
 .netwright-gone { background: #fee2e2; color: #991b1b }
 .netwright-at { color: #6b7280 }
 .netwright-facts thead { display: none }
-.netwright-facts table { font-size: .85rem }
+.netwright-facts table { font-size: .85rem; max-width: 100% }
+.netwright-facts td { border-color: var(--border-color-primary) !important; overflow-wrap: anywhere }
+.netwright-facts td:first-child { white-space: nowrap; color: var(--body-text-color-subdued) }
+#charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(380px, 100%), 1fr)) }
+/* A file that was refused: the message says why, and no old error lies over the next file. */
+#upload [data-testid="status-tracker"] { display: none }
+#candidates .wrap { max-height: 11rem; overflow-y: auto }
 #talk table { font-size: .8rem; overflow-wrap: normal; word-break: normal }
 #talk td, #talk th { padding: .3rem .5rem; white-space: nowrap }
+@media (max-width: 640px) { .tab-container button { padding: 0 .5rem !important } }
 """
 
 
@@ -87,8 +94,8 @@ def pages(app: App) -> gr.Blocks:
             chat_tab(app)
         with gradio.Tab("Campaigns", id="campaigns"):
             campaigns_tab(app)
-        with gradio.Tab("Explorer", id="explorer"):
-            explorer_tab(app)
+        with gradio.Tab("Explorer", id="explorer") as explorer:
+            explorer_tab(app, explorer)
         with gradio.Tab("Blocks", id="blocks"):
             blocks_tab(app)
     made.queue(default_concurrency_limit=_AT_ONCE, max_size=256)

@@ -89,7 +89,7 @@ def _plot(
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.add_subplot()
         axes.set_xlabel("cycle")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         draw(axes, cycles)
         numbers = [one.cycle for one in cycles]
         axes.set_xlim(min(numbers) - 0.6, max(numbers) + 0.6)
@@ -217,5 +217,5 @@ def _corpus(axes: Any, cycles: Sequence[CycleReport]) -> None:
     axes.bar(x, before, 0.7, color=GREY, alpha=0.6, label="in earlier cycles")
     tops = axes.bar(x, added, 0.7, bottom=before, color=GREEN, label="in this cycle")
     axes.bar_label(tops, labels=[f"+{count}" for count in added], fontsize=8, color=INK)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _legend(axes)

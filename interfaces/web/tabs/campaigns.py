@@ -12,11 +12,14 @@ from ...campaign_process import campaign_states, pause_campaign, resume_campaign
 from ..settings import App
 from ..views import campaigns as view
 from ..views.fields import number, whole
+from ..views.figures import empty_figure
 from ..views.text import plain
 from .wiring import PRIVATE, told
 
 TICK_S = 3.0
 _FROM_PRESET = "as in the preset"
+_NONE = "no campaign yet"
+_FIRST = f"{_NONE}: open “Start a campaign” and press Start"
 
 
 def campaigns_tab(app: App) -> None:
@@ -47,7 +50,7 @@ class _Campaigns:
         )
         self.said = gr.Markdown("", elem_id="campaign-said")
         self._start()
-        with gr.Row():
+        with gr.Row(elem_id="charts"):
             self.charts = [gr.Plot(format="png", label=name, show_label=False, min_width=380) for name in view.CHARTS]
         self.log = gr.Code(label="Log", language=None, interactive=False, lines=12, elem_id="campaign-log")
         self._wire()
@@ -139,7 +142,8 @@ class _Campaigns:
         one = next((state for state in states if state.id == campaign), states[-1] if states else None)
         table = view.rows(states)
         if one is None:
-            return ["", table, gr.Dropdown(choices=[]), *[gr.skip()] * len(self.charts), "no campaign yet"]
+            empty = [gr.skip() if seen == _NONE else empty_figure(f"{name}: {_NONE}") for name in view.CHARTS]
+            return [_NONE, table, gr.Dropdown(choices=[]), *empty, _FIRST]
         now = view.signature(self._app.records, one)
         drawn: list[Any] = [gr.skip()] * len(self.charts)
         if now != seen:

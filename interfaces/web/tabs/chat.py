@@ -16,6 +16,8 @@ from .wiring import PRIVATE, told
 
 TICK_S = 1.0
 _HINT = "a CIFAR-10 classifier under 200k parameters"
+_NOTHING = "no network yet: say what you need on the left"
+_NO_CODE = "# No network yet: say what you need, and its code stands here."
 
 
 def chat_tab(app: App) -> None:
@@ -45,7 +47,7 @@ class _Chat:
             self.threads = gr.Dropdown(label="Thread", choices=[], interactive=True, scale=4, elem_id="threads")
             self.new = gr.Button("New thread", scale=1, min_width=110, elem_id="new-thread")
         self.talk = gr.Chatbot(
-            label="Design", height=460, latex_delimiters=[], allow_tags=False, feedback_options=None,
+            label="Design", show_label=False, height=460, latex_delimiters=[], allow_tags=False, feedback_options=None,
             buttons=["copy"], elem_id="talk", placeholder=f"Say what you need, e.g. *{_HINT}*",
         )  # fmt: skip
         self.progress = gr.Markdown("", elem_id="progress")
@@ -88,6 +90,7 @@ class _Chat:
             self.threads, self.choice, self.table,
         ]  # fmt: skip
         details = [self.code, self.changes, self.curve, self.drawing]
+        shown += details
         options: dict[str, Any] = {"api_visibility": PRIVATE, "show_progress": "hidden"}
         for event in (self.send.click, self.text.submit):
             event(told(self._say), [self.text, self.thread], [self.thread, self.text], **options).then(
@@ -109,7 +112,8 @@ class _Chat:
             self._all, self.thread, shown, **options
         )
         self.timer.tick(self._changed, [self.thread, self.seen], shown, **options)
-        self.choice.change(self._details, [self.choice, self.thread], details, **options)
+        # What a person chooses; what the page chooses comes with its details. A hidden widget tells of no change.
+        self.choice.input(self._chosen, [self.choice, self.thread], details, **options)
         page = gr.context.Context.root_block
         assert page is not None  # inside of a gr.Blocks
         page.load(self._all, self.thread, shown, **options)
@@ -133,7 +137,7 @@ class _Chat:
         turn, history = self._look(thread)
         if _signature(history, turn) != seen:
             return self._shown(thread, turn, history)
-        made: list[Any] = [gr.skip()] * (10 + len(self.offers))
+        made: list[Any] = [gr.skip()] * (14 + len(self.offers))
         made[2] = _progress(turn)
         return made
 
@@ -147,7 +151,7 @@ class _Chat:
 
     def _shown(self, thread: str | None, turn: Turn | None, history: tuple[Message, ...]) -> list[Any]:
         running = turn is not None and not turn.ended
-        standing, known = talk.standing(history), talk.candidates(history)
+        standing, known, newest = talk.standing(history), talk.candidates(history), talk.newest(history)
         asks = standing.approval is not None and not running
         threads = self._app.board.threads()
         if thread and thread not in {key for _, key in threads}:
@@ -162,18 +166,22 @@ class _Chat:
             *(_offer(standing.offers, n, running) for n in range(len(self.offers))),
             gr.Button(visible=running),
             gr.Dropdown(choices=threads, value=thread),
-            gr.Radio(choices=talk.choices(known), value=talk.newest(history), visible=bool(known)),
+            gr.Radio(choices=talk.choices(known), value=newest, visible=bool(known)),
             gr.Dataframe(value=talk.table(known), visible=bool(known)),
+            *_details(newest, known),
         ]
 
-    def _details(self, n: int | None, thread: str | None) -> list[Any]:
-        """Code, difference, curve and drawing of the chosen candidate."""
-        known = talk.candidates(self._app.board.history(thread))
-        one: Shown | None = next((each for each in known if each.n == n), None)
-        if one is None:
-            return ["", "", empty_figure("no network yet"), empty_figure("no network yet")]
-        curve = learning_curve(one.epochs, one.metric_name)
-        return [one.source, talk.changes(one, known), curve, architecture(one.source)]
+    def _chosen(self, n: int | None, thread: str | None) -> list[Any]:
+        return _details(n, talk.candidates(self._app.board.history(thread)))
+
+
+def _details(n: int | None, known: list[Shown]) -> list[Any]:
+    """Code, difference, curve and drawing of a candidate."""
+    one = next((each for each in known if each.n == n), None)
+    if one is None:
+        return [_NO_CODE, _NOTHING, empty_figure(_NOTHING), empty_figure(_NOTHING)]
+    curve = learning_curve(one.epochs, one.metric_name, empty=f"not trained: say “train {one.n}”")
+    return [one.source, talk.changes(one, known), curve, architecture(one.source)]
 
 
 def _offer(offers: tuple[str, ...], n: int, running: bool) -> Any:

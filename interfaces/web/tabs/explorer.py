@@ -20,12 +20,13 @@ from ..views.text import facts
 from .wiring import PRIVATE, told
 
 ANY = "any"
+_NOTHING = "0 found: take filters away, or have networks designed in Chat or Campaigns"
 _ID = len(view.HEADERS) - 1  # column of the table
 
 
-def explorer_tab(app: App) -> None:
-    """Lay out the tab and wire it."""
-    _Explorer(app).build()
+def explorer_tab(app: App, tab: gr.Tab) -> None:
+    """Lay out the tab and wire it; it looks again whenever ``tab`` is opened."""
+    _Explorer(app).build(tab)
 
 
 class _Explorer:
@@ -34,7 +35,7 @@ class _Explorer:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    def build(self) -> None:
+    def build(self, tab: gr.Tab) -> None:
         self._filters()
         self.found = gr.Markdown("", elem_id="found")
         self.table = gr.Dataframe(
@@ -50,7 +51,7 @@ class _Explorer:
         self.file = gr.File(label="Export", visible=False, interactive=False, elem_id="export")
         self._network()
         self._validate()
-        self._wire()
+        self._wire(tab)
 
     def _filters(self) -> None:
         with gr.Row():
@@ -105,7 +106,7 @@ class _Explorer:
                 self.check = gr.Button("Validate", elem_id="validate")
             self.verdict = gr.Markdown("", latex_delimiters=[], elem_id="verdict", elem_classes="netwright-facts")
 
-    def _wire(self) -> None:
+    def _wire(self, tab: gr.Tab) -> None:
         filters = [
             self.dataset, self.origin, self.campaign, self.valid, self.text, self.low, self.high, self.metric,
             self.sort, self.down,
@@ -131,8 +132,9 @@ class _Explorer:
         self.check.click(told(self._tried), [self.upload, self.task], self.verdict, **options)
         page = gr.context.Context.root_block
         assert page is not None  # inside of a gr.Blocks
-        page.load(self._choices, None, [self.dataset, self.origin, self.campaign], **options)
-        page.load(told(self._first_page), filters, shown, **options)
+        for look in (page.load, tab.select):
+            look(self._choices, None, [self.dataset, self.origin, self.campaign], **options)
+            look(told(self._turn(0)), [self.page, *filters], shown, **options)
 
     def _choices(self) -> list[Any]:
         found = choices(self._app.records)
@@ -151,7 +153,8 @@ class _Explorer:
         total = explore(self._app.records, wanted, limit=1).total
         page, pages = view.page_of(total, page)
         found = explore(self._app.records, wanted, offset=(page - 1) * view.PAGE, limit=view.PAGE)
-        return [view.rows(found.lines), page, f"{total:,} found · page {page} of {pages}"]
+        said = f"{total:,} found · page {page} of {pages}" if total else _NOTHING
+        return [view.rows(found.lines), page, said]
 
     def _chosen(self, event: gr.SelectData, *filters: Any) -> list[Any]:
         chosen = event.row_value[_ID]

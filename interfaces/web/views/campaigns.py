@@ -131,9 +131,10 @@ def charts(report: CampaignReport, stored: Campaign) -> list[Figure]:
     if not report.cycles:
         return [empty_figure(f"{name}: no cycle has begun") for name in CHARTS[:-1]] + [budget_figure(report, stored)]
     with drawing():
-        drawn = {one.title.split(" of ")[0]: on_white(one.figure) for one in figures(report)}
-    made = [*(drawn[name] for name in CHARTS[:3]), novelty_figure(report), budget_figure(report, stored)]
-    return [titled(figure, name) for figure, name in zip(made, CHARTS, strict=True)]
+        drawn = {one.title.split(" of ")[0]: one for one in figures(report)}
+    made = [titled(on_white(drawn[name].figure), name, drawn[name].note) for name in CHARTS[:3]]
+    made.append(titled(novelty_figure(report), CHARTS[3], "networks by cycle, against all on record"))
+    return [*made, titled(budget_figure(report, stored), CHARTS[4], "share of each limit that is spent")]
 
 
 def novelty_figure(report: CampaignReport) -> Figure:
@@ -147,8 +148,9 @@ def novelty_figure(report: CampaignReport) -> Figure:
         axes.bar(x, [one.duplicates for one in cycles], 0.7, bottom=novel, color=ORANGE, label="known already")
         axes.plot(x, [one.admitted for one in cycles], color=BLUE, marker="o", markersize=4, label="admitted")
         axes.set_xlabel("cycle")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylabel("networks")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         legend(axes)
         return figure
 
@@ -164,7 +166,7 @@ def budget_figure(report: CampaignReport, stored: Campaign) -> Figure:
     budget = stored.config.get("budget", {})
     limits = [(name, spent[name], budget[name]) for name in _LIMITS if budget.get(name)]
     if not limits:
-        return empty_figure("no budget is set")
+        return empty_figure("no budget is set: it runs until it is stopped")
     with drawing():
         figure = Figure(figsize=(6.4, 0.6 + 0.55 * len(limits)), layout="constrained")
         axes = figure.add_subplot()

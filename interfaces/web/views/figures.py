@@ -17,6 +17,7 @@ _LOCK: Final = threading.RLock()  # matplotlib's settings are global
 # Names and messages may come from a model: no text is read as mathematics.
 _WEB: Final = {**STYLE, "figure.facecolor": "white", "text.parse_math": False, "figure.dpi": 110}
 _INK: Final = "#1f2937"
+_FEW: Final = 200  # dots that do not hide each other yet
 _DARK: Final = dict.fromkeys(
     ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color"), _INK
 )
@@ -37,14 +38,15 @@ def empty_figure(says: str, size: tuple[float, float] = (5.6, 1.2)) -> Figure:
         return figure
 
 
-def learning_curve(values: Sequence[float], metric: str = "accuracy") -> Figure:
+def learning_curve(values: Sequence[float], metric: str = "accuracy", *, empty: str = "not trained here") -> Figure:
     """A metric after each epoch.
 
     Args:
         values: in [0, 1], from epoch 1.
+        empty: what to say where there are none.
     """
     if not values:
-        return empty_figure("not trained")
+        return empty_figure(empty)
     with drawing():
         figure = Figure(figsize=(5.6, 2.8), layout="constrained")
         axes = figure.add_subplot()
@@ -61,7 +63,7 @@ def learning_curve(values: Sequence[float], metric: str = "accuracy") -> Figure:
         axes.set_ylabel(metric)
         axes.set_ylim(0, 1.02)
         axes.set_xlim(0.5, len(values) + 0.5)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         return figure
 
@@ -87,12 +89,16 @@ def scatter(
         axes = figure.add_subplot()
         axes.set_xscale("log")
         x, y = zip(*known, strict=True)
-        axes.scatter(x, y, s=12, color=BLUE, alpha=0.45, linewidths=0)
+        few = len(known) <= _FEW
+        axes.scatter(x, y, s=28 if few else 12, color=BLUE, alpha=0.8 if few else 0.45, linewidths=0)
         if chosen is not None and chosen[0] > 0:
-            axes.scatter([chosen[0]], [chosen[1]], s=70, facecolors="none", edgecolors=ORANGE, linewidths=2)
+            told = "the network that is chosen"
+            axes.scatter(*chosen, s=90, facecolors="none", edgecolors=ORANGE, linewidths=2, label=told)
+            legend(axes)
         axes.set_xlabel(label)
         axes.set_ylabel(metric)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        wide = max(x) > 100 * min(x)  # then powers of ten alone: more labels would touch each other
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -105,10 +111,10 @@ def on_white(figure: Figure) -> Figure:
     return figure
 
 
-def titled(figure: Figure, title: str) -> Figure:
-    """A figure with its title above it, on the left."""
+def titled(figure: Figure, title: str, note: str) -> Figure:
+    """A figure with its title, and what its axis counts, above it on the left."""
     with drawing():
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+        figure.suptitle(f"{title}: {note}", x=0.01, ha="left", fontsize=9)
         return figure
 
 
