@@ -5,14 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import Field
-from transformers import PreTrainedTokenizerFast
 
-from ...tools.sampling import render_chat
 from .batched import BatchedChatModel, Style, message_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 SAMPLING_OPTIONS = frozenset({"seed", "temperature", "top_k", "top_p", "max_new_tokens"})
 
@@ -73,6 +74,8 @@ class RenderedChatModel(BatchedChatModel):
     @cached_property
     def style(self) -> Style:
         """``completion`` when the prompt is a plain header line, ``chat`` when the template marks the roles."""
+        from ...tools.sampling import render_chat
+
         if self.tokenizer.chat_template is None:
             raise ValueError(
                 f"the tokenizer in {self.folder} has no chat template; use an instruct model, or put a "
@@ -83,6 +86,8 @@ class RenderedChatModel(BatchedChatModel):
 
     def render(self, conversation: list[BaseMessage]) -> str:
         """The prompt text of a conversation, special tokens spelled out."""
+        from ...tools.sampling import render_chat
+
         if not conversation:
             raise ValueError("an empty conversation cannot be answered; give at least one message")
         return render_chat(self.tokenizer, [_turn(message) for message in conversation])

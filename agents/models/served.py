@@ -6,11 +6,10 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage
 from pydantic import Field, PrivateAttr
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from ...tools.serving.adapters import adapter_name
 from ...tools.serving.client import ServedText, Structured
@@ -18,6 +17,9 @@ from ...tools.serving.source import ServerSource
 from ..seeds import derive_seed
 from .batched import Reply
 from .rendered import RenderedChatModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 _FURTHER = frozenset({"structured"})
 
@@ -49,6 +51,8 @@ class VllmChatModel(RenderedChatModel):
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
+        from transformers import AutoTokenizer
+
         with self._lock:
             if self._tokenizer is None:
                 self._tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)

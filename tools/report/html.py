@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 from .files import write_whole
 from .model import CampaignReport
-from .plots import plots
 from .text import duration, number, percent, shown
 
 
@@ -39,6 +38,8 @@ def report_json(report: CampaignReport) -> str:
 
 def report_html(report: CampaignReport) -> str:
     """The report as one HTML page without scripts, which loads nothing. All text of models is escaped."""
+    from .plots import plots
+
     environment = Environment(
         loader=PackageLoader(__package__ or "netwright.tools.report", "templates"),
         autoescape=True,
