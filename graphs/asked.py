@@ -11,6 +11,7 @@ from ..memory.records import Records
 from ..memory.rows import Campaign
 from ..memory.types import Protocol, Request, RequestLimits
 from ..tools.datasets import prepare
+from ..tools.frameworks import load_frameworks
 from ..tools.protocols import check_fits, default_protocol, protocol
 from ..tools.tasks import task_info
 from ..tools.training import seen_task
@@ -58,7 +59,8 @@ def register_campaign(config: Config, run: str, records: Records) -> Campaign:
         DatasetMissing: the data set is not on disk.
         RecordsError: the id is taken by a campaign of another configuration.
     """
-    from ..tools.pretraining.pipeline import packaged_corpus  # here, because it imports torch
+    load_frameworks()
+    from ..tools.pretraining.pipeline import packaged_corpus
 
     request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
     prepare(request.task.dataset)
@@ -88,7 +90,8 @@ def _register(
     chosen: Protocol,
     initial_corpus: int = 0,
 ) -> Campaign:
-    from ..tools.pretraining.report import machine, versions  # here, because it imports torch
+    load_frameworks()
+    from ..tools.pretraining.report import machine, versions
 
     blocks = check_library(config)
     records.add_task(request.task)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import BaseMessage
 from pydantic import PrivateAttr
 
+from ...tools.frameworks import load_frameworks
 from .batched import Reply
 from .rendered import RenderedChatModel
 
@@ -36,6 +37,7 @@ class LocalChatModel(RenderedChatModel):
     @property
     def language_model(self) -> LanguageModel:
         """The loaded weights with their tokenizer."""
+        load_frameworks()
         from ...tools.sampling import load_language_model
 
         with self._lock:
@@ -69,6 +71,7 @@ class LocalChatModel(RenderedChatModel):
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """Keeps transformers' bars for loading and writing weights off the terminal, which shows progress of its own."""
+    load_frameworks()
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()

@@ -74,23 +74,19 @@ class RenderedChatModel(BatchedChatModel):
     @cached_property
     def style(self) -> Style:
         """``completion`` when the prompt is a plain header line, ``chat`` when the template marks the roles."""
-        from ...tools.sampling import render_chat
-
         if self.tokenizer.chat_template is None:
             raise ValueError(
                 f"the tokenizer in {self.folder} has no chat template; use an instruct model, or put a "
                 "chat_template.jinja into the folder"
             )
-        rendered = render_chat(self.tokenizer, [{"role": "user", "content": "header"}])
+        rendered = _prompt_text(self.tokenizer, [{"role": "user", "content": "header"}])
         return "completion" if rendered == f"{self.tokenizer.bos_token or ''}header\n" else "chat"
 
     def render(self, conversation: list[BaseMessage]) -> str:
         """The prompt text of a conversation, special tokens spelled out."""
-        from ...tools.sampling import render_chat
-
         if not conversation:
             raise ValueError("an empty conversation cannot be answered; give at least one message")
-        return render_chat(self.tokenizer, [_turn(message) for message in conversation])
+        return _prompt_text(self.tokenizer, [_turn(message) for message in conversation])
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text by the model's own tokenizer, none added."""
@@ -113,6 +109,12 @@ class RenderedChatModel(BatchedChatModel):
                 f"{self.model_name} takes no {', '.join(sorted(unknown))}; it takes {', '.join(sorted(takes))}"
             )
         return {option: getattr(self, option) for option in SAMPLING_OPTIONS} | options
+
+
+def _prompt_text(tokenizer: PreTrainedTokenizerFast, turns: list[dict[str, str]]) -> str:
+    from ...tools.sampling import render_chat  # the tokenizer is there, and so are the frameworks
+
+    return render_chat(tokenizer, turns)
 
 
 def _turn(message: BaseMessage) -> dict[str, str]:

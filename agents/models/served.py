@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import BaseMessage
 from pydantic import Field, PrivateAttr
 
+from ...tools.frameworks import load_frameworks
 from ...tools.serving.adapters import adapter_name
 from ...tools.serving.client import ServedText, Structured
 from ...tools.serving.source import ServerSource
@@ -51,6 +52,7 @@ class VllmChatModel(RenderedChatModel):
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
+        load_frameworks()
         from transformers import AutoTokenizer
 
         with self._lock:
