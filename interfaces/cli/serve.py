@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from .campaign import SetOption
-from .console import JsonFlag, err, fail, graceful_stop, guarded, out
+from .console import JsonFlag, err, fail, graceful_stop, guarded, out, starting
 
 if TYPE_CHECKING:
     from ..http.tokens import Token
@@ -58,6 +58,7 @@ def serve(
             highlight=False,
         )
     with listen(host, port) as listening:
+        starting("loading tools and conversations", as_json=as_json)
         _run(listening, host, token, _hosts(host, local, allowed_host or []), list(overrides or ()), as_json)
 
 

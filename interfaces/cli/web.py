@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ...memory.records import Records
-from .console import err, guarded, out
+from .console import err, guarded, out, starting
 
 PORT = 7860
 
@@ -48,5 +48,6 @@ def web(
         out.print(f"open http://{shown}:{port}/?token={token}", highlight=False, soft_wrap=True, markup=False)
         out.print(f"the token is new at each start; {TOKEN_VARIABLE} sets it. Ctrl-C ends the app.", highlight=False)
 
+    starting("loading the pages")
     with Records() as records:
         serve_web(settings, records, token, host=host, port=port, allow_remote=allow_remote, ready=ready)
