@@ -7,15 +7,18 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..memory.block_types import Block
 from ..memory.records import Records
 from ..memory.rows import GRAFT, PASSED_OVER, Generation
 from ..memory.types import Candidate, Request
 from ..tools.blocks.library import BlockLibrary
-from ..tools.grafting.graft import Grafted, GraftFailed, Grafting
 from .retriever import Retriever
 from .seeds import derive_seed
+
+if TYPE_CHECKING:
+    from ..tools.grafting.graft import Grafted, Grafting
 
 PARENTS = 24
 """Best networks of earlier cycles among which a parent is drawn."""
@@ -151,6 +154,8 @@ class Grafter:
         self, cycle: int, slot: int, place: int, count: int, parents: list[Parent], order: list[Block]
     ) -> Iterator[_Tried]:
         """Blocks in their turn, each with another parent, up to the first that passes."""
+        from ..tools.grafting.graft import GraftFailed  # here, because it imports LibCST
+
         rng = random.Random(derive_seed(self.seed, "graft", cycle, slot))
         for block in self._turn(order, place, count):
             parent = rng.choice(parents)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..memory.types import Request
 from ..tools.finetuning import Message, TuningPair
 from ..tools.grpo import GrpoConfig, GrpoReport, GrpoStep, GrpoTask, train_grpo
 from ..tools.rewards import Rewarder
-from ..tools.skeletons import Skeleton, mask_all
 from .models.batched import Style
 from .models.config import SMOLLM2
 from .models.factory import ChatModelHandle
 from .prompting import skeleton_prompt
 from .seeds import derive_seed
+
+if TYPE_CHECKING:
+    from ..tools.skeletons import Skeleton
 
 
 def grpo_defaults(name: str, style: Style) -> GrpoConfig:
@@ -62,6 +65,8 @@ class Reinforcer:
 
     def tasks(self, admitted: Sequence[TuningPair], corpus: Sequence[TuningPair], cycle: int) -> list[GrpoTask]:
         """Skeletons of the newest admitted networks, and of programs of the corpus while there are too few."""
+        from ..tools.skeletons import mask_all
+
         filling = list(corpus)
         random.Random(derive_seed(self.seed, "skeletons", cycle)).shuffle(filling)
         # A program that cannot be masked leaves its place to the next; twice as many are enough.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..agents.designer import Designer
 from ..agents.grafter import Grafter
 from ..agents.models.factory import ChatModelHandle
@@ -13,11 +15,13 @@ from ..memory.types import Protocol, Request
 from ..sandbox import Sandbox
 from ..tools.blocks.library import BlockLibrary
 from ..tools.execution import Validator
-from ..tools.grafting.graft import Grafting
 from ..tools.hints import Hinter
 from .asked import limits_hash, seen_request
 from .config import Config, ConfigError
 from .library import grafts_wanted
+
+if TYPE_CHECKING:
+    from ..tools.grafting.graft import Grafting
 
 
 def designer_and_repairer(

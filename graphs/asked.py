@@ -11,8 +11,7 @@ from ..memory.records import Records
 from ..memory.rows import Campaign
 from ..memory.types import Protocol, Request, RequestLimits
 from ..tools.datasets import prepare
-from ..tools.pretraining.pipeline import packaged_corpus
-from ..tools.pretraining.report import machine, versions
+from ..tools.frameworks import load_frameworks
 from ..tools.protocols import check_fits, default_protocol, protocol
 from ..tools.tasks import task_info
 from ..tools.training import seen_task
@@ -60,6 +59,9 @@ def register_campaign(config: Config, run: str, records: Records) -> Campaign:
         DatasetMissing: the data set is not on disk.
         RecordsError: the id is taken by a campaign of another configuration.
     """
+    load_frameworks()
+    from ..tools.pretraining.pipeline import packaged_corpus
+
     request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
     prepare(request.task.dataset)
     document = config.model_dump(mode="json")
@@ -88,6 +90,9 @@ def _register(
     chosen: Protocol,
     initial_corpus: int = 0,
 ) -> Campaign:
+    load_frameworks()
+    from ..tools.pretraining.report import machine, versions
+
     blocks = check_library(config)
     records.add_task(request.task)
     records.add_protocol(chosen)

@@ -26,9 +26,7 @@ from ..tools.dedup.graphs import GraphStore
 from ..tools.devices import CPU, Device, find_devices, places_on
 from ..tools.execution import Validator, validation_image
 from ..tools.finetuning import TuningPair
-from ..tools.grafting.graft import Grafting
 from ..tools.grpo import GrpoStep
-from ..tools.pretraining.pipeline import packaged_corpus
 from ..tools.serving.environment import kind_here
 from ..tools.tasks import task_info
 from ..tools.training import Evaluator, evaluation_image
@@ -54,6 +52,10 @@ def open_services(
     notify: Callable[[Event], None] = no_events,
 ) -> Iterator[Services]:
     """Everything the campaign graph needs, closed at the end."""
+    # Here, because they import LibCST and torch, and design requests need neither.
+    from ..tools.grafting.graft import Grafting
+    from ..tools.pretraining.pipeline import packaged_corpus
+
     control = control or RunControl()
     request, chosen = campaign_request(config), chosen_protocol(config, config.campaign.dataset)
     prepare(request.task.dataset)
@@ -223,6 +225,8 @@ def _replay(request: Request, style: Style) -> list[TuningPair]:
 
     Their prompts are what the model would have been asked: the header line, or the request in words.
     """
+    from ..tools.pretraining.pipeline import packaged_corpus
+
     shape, classes = request.task.in_shape, request.task.out_shape[0]
     programs = [p for p in packaged_corpus() if p.header.in_shape == shape and p.header.classes == classes]
     if style == "completion":

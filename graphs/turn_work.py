@@ -45,8 +45,8 @@ class TurnWork(TurnReading):
     def design(self, work: int) -> bool:
         """Write networks until a valid one is there; whether it came to its end."""
         plan, config = self.plan(work), self.settings_of(work)
+        self._notify(Event("begin", 0, "open"))
         if self.trainable(plan):
-            self._notify(Event("begin", 0, "open"))
             shop_sandbox(self.shop, config, plan.dataset)  # one sandbox for both, opened once
         while True:
             try:

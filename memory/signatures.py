@@ -11,12 +11,12 @@ import os
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from datasketch import MinHash
 
 from .shingles import SHINGLE, Shingles, shingles
 from .types import candidate_id
@@ -43,7 +43,13 @@ class Sketch:
     source: str
 
 
-_FACTORS, _SUMMANDS = MinHash(num_perm=PERMUTATIONS, seed=SEED, scheme=SCHEME).permutations
+@cache
+def _permutations() -> tuple[Signature, Signature]:
+    """Factors and summands of the permutations, (256,) each."""
+    from datasketch import MinHash  # here, because it imports scipy
+
+    factors, summands = MinHash(num_perm=PERMUTATIONS, seed=SEED, scheme=SCHEME).permutations
+    return factors, summands
 
 
 def signature(found: Shingles) -> Signature:
@@ -58,12 +64,13 @@ def signature(found: Shingles) -> Signature:
     hashes ^= hashes >> np.uint32(13)
     hashes *= np.uint32(0xC2B2AE35)
     hashes ^= hashes >> np.uint32(16)
+    factors, summands = _permutations()
     least = np.full(PERMUTATIONS, np.iinfo(np.uint32).max, dtype=np.uint32)
     block = np.empty((min(_BLOCK, len(hashes)), PERMUTATIONS), dtype=np.uint32)
     for start in range(0, len(hashes), _BLOCK):
         part = hashes[start : start + _BLOCK, None]
-        values = np.multiply(part, _FACTORS, out=block[: len(part)])
-        values += _SUMMANDS
+        values = np.multiply(part, factors, out=block[: len(part)])
+        values += summands
         np.minimum(least, values.min(axis=0), out=least)
     return least
 

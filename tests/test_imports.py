@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -127,6 +128,16 @@ def test_the_package_itself_imports_no_room_eagerly() -> None:
     eager = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
     names = [name for node in eager for name in resolve(path, node)]
     assert not [n for n in names if n.split(".")[:1] == ["netwright"]]
+
+
+def test_servers_and_conversations_start_without_the_large_frameworks() -> None:
+    """Each takes half a second to six to import, and hundreds of MB: they come when something needs them."""
+    start = "graphs.talking", "interfaces.http.app", "interfaces.mcp.transports", "interfaces.web.serving"
+    large = {"torch", "transformers", "torchvision", "scipy", "sklearn", "pandas", "matplotlib", "libcst", "mlflow"}
+    imported = "; ".join(f"import netwright.{name}" for name in start)
+    program = f"import sys; {imported}; print(*sorted({large!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize(

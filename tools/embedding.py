@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ..memory.home import home_folder
 from ..memory.wal import switch_to_wal, transaction
+from .frameworks import load_frameworks
 
 PACKAGED: Final = "all-MiniLM-L6-v2"
 """The embedding model that needs no hub: 22 M parameters, 384 numbers per text."""
@@ -131,6 +132,7 @@ def _load(model: str, allow_download: bool) -> Any:
     else:
         raise EmbeddingUnavailable(f"{model} is no folder with an embedding model, and downloading was not allowed")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    load_frameworks()
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 

@@ -13,11 +13,12 @@ from .finetuning_plan import Message
 from .finetuning_trainer import with_adapter
 from .grpo_config import GrpoConfig, GrpoStep
 from .reward_parts import Reward, summarise
-from .skeletons import Skeleton, complete, fill
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
     from trl import GRPOConfig, GRPOTrainer
+
+    from .skeletons import Skeleton
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,15 @@ class GrpoTask:
 
     def network(self, answer: str) -> str:
         """The whole network that an answer stands for."""
+        from .skeletons import complete, fill
+
         return complete(self.skeleton, answer) if self.continued else fill(self.skeleton, answer)
 
 
 # Accuracies differ by at least one test image of ten thousand.
 _SAME = 1e-6
 
-Score = Callable[[Sequence[tuple[Skeleton, str]]], list[Reward]]
+Score = Callable[[Sequence[tuple["Skeleton", str]]], list[Reward]]
 
 
 def rendered(task: GrpoTask, tokenizer: PreTrainedTokenizerBase) -> str:

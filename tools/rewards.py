@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from ..memory.records import Records
 from ..memory.types import Candidate, Protocol, RequestLimits, Task, Trial, Verdict, candidate_id
 from .execution import Validator
 from .result_cache import find_result, train_once
 from .reward_parts import Reward, RewardConfig, RewardSummary, reward_of, summarise
-from .skeletons import Skeleton
 from .training import Evaluator
+
+if TYPE_CHECKING:
+    from .skeletons import Skeleton
 
 __all__ = ["Reward", "RewardConfig", "RewardSummary", "Rewarder", "Stopped", "reward_of", "summarise"]
 

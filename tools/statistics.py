@@ -10,9 +10,6 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-from scipy import stats
-
 CONFIDENCE: Final = 0.95  # appendix K
 MIN_GAIN: Final = 0.01  # one percentage point; appendix D (the value is lost in the text)
 STABLE_CYCLES: Final = 3  # appendix D: "three consecutive cycles"
@@ -63,6 +60,8 @@ def wilson_interval(count: int, total: int, confidence: float = CONFIDENCE) -> I
         raise ValueError(f"a share needs 0 <= count <= total, not {count} of {total}")
     if total == 0:
         return Interval(None, 0.0, 1.0)
+    from scipy import stats  # here, because it takes half a second to load
+
     z = float(stats.norm.ppf(0.5 + confidence / 2))
     share = count / total
     weight = 1 + z**2 / total
@@ -87,6 +86,8 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
     mean = statistics.fmean(values)
     if len(values) == 1:
         return Interval(mean, None, None)
+    from scipy import stats
+
     quantile = float(stats.t.ppf(0.5 + confidence / 2, len(values) - 1))
     half = quantile * statistics.stdev(values) / math.sqrt(len(values))
     return Interval(mean, mean - half, mean + half)
@@ -108,6 +109,9 @@ def summarise(values: Sequence[float], confidence: float = CONFIDENCE) -> Summar
 
 def rank_correlation(some: Any, others: Any) -> float | None:
     """Spearman's rank correlation of two samples, (N,) each; ``None`` below three, or where one does not vary."""
+    import numpy as np
+    from scipy import stats
+
     if len(some) < 3 or np.ptp(some) == 0 or np.ptp(others) == 0:
         return None
     return float(stats.spearmanr(some, others).statistic)

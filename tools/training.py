@@ -7,7 +7,7 @@ import binascii
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,10 @@ from .datasets import held_out_labels, label_sources, prepare
 from .devices import CPU, TRAINING_MEMORY_MB, Device, Places, device_nodes
 from .execution import PAYLOAD, PRELOAD, SEED_ENVIRONMENT, classes_of, refuse
 from .outcomes import Stop
-from .payload.transforms import Pipeline
 from .tasks import TaskInfo, task_info
+
+if TYPE_CHECKING:
+    from .payload.transforms import Pipeline
 
 # CPU seconds are the budget of a trial; the clock only ends what sleeps, so a busy machine must not trip it.
 _WALL_FACTOR = 4.0
@@ -58,7 +60,7 @@ def evaluation_image(
     data: dict[str, Path] = {}
     for info in map(task_info, datasets):
         for transform in transforms:
-            size = _copy_size(info, Pipeline(transform, info.in_shape))
+            size = _copy_size(info, _pipeline(transform, info.in_shape))
             data[_resident(info, size)] = prepare(info.dataset, download=download, size=size)
     return WorkerImage(
         handlers=PAYLOAD,
@@ -79,7 +81,13 @@ def seen_task(task: Task, protocol: Protocol) -> Task:
     if len(task.in_shape) != 3:
         return task
     channels, height, width = task.in_shape
-    return task.model_copy(update={"in_shape": Pipeline(protocol.transform, (channels, height, width)).out_shape})
+    return task.model_copy(update={"in_shape": _pipeline(protocol.transform, (channels, height, width)).out_shape})
+
+
+def _pipeline(transform: str, in_shape: tuple[int, int, int]) -> Pipeline:
+    from .payload.transforms import Pipeline  # here, because it imports torchvision
+
+    return Pipeline(transform, in_shape)
 
 
 def _copy_size(info: TaskInfo, pipeline: Pipeline) -> tuple[int, int] | None:
@@ -123,7 +131,7 @@ class Evaluator:
             UnknownDataset, DatasetMissing: the task's data set is not there.
         """
         info = task_info(task.dataset)
-        pipeline = Pipeline(protocol.transform, info.in_shape)
+        pipeline = _pipeline(protocol.transform, info.in_shape)
         if classes_of(task) != info.classes or task.in_shape != info.in_shape:
             raise ValueError(
                 f"task {task.id} has shapes {task.in_shape} → {task.out_shape}, its data set has "

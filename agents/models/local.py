@@ -6,16 +6,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage
 from pydantic import PrivateAttr
-from transformers import PreTrainedTokenizerFast
-from transformers.utils import logging
 
-from ...tools.sampling import LanguageModel, load_language_model
+from ...tools.frameworks import load_frameworks
 from .batched import Reply
 from .rendered import RenderedChatModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from ...tools.sampling import LanguageModel
 
 
 class LocalChatModel(RenderedChatModel):
@@ -34,6 +37,9 @@ class LocalChatModel(RenderedChatModel):
     @property
     def language_model(self) -> LanguageModel:
         """The loaded weights with their tokenizer."""
+        load_frameworks()
+        from ...tools.sampling import load_language_model
+
         with self._lock:
             if self._language_model is None:
                 with quiet_transformers():
@@ -65,6 +71,9 @@ class LocalChatModel(RenderedChatModel):
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """Keeps transformers' bars for loading and writing weights off the terminal, which shows progress of its own."""
+    load_frameworks()
+    from transformers.utils import logging
+
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import Field
-from transformers import PreTrainedTokenizerFast
 
-from ...tools.sampling import render_chat
 from .batched import BatchedChatModel, Style, message_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 SAMPLING_OPTIONS = frozenset({"seed", "temperature", "top_k", "top_p", "max_new_tokens"})
 
@@ -78,14 +79,14 @@ class RenderedChatModel(BatchedChatModel):
                 f"the tokenizer in {self.folder} has no chat template; use an instruct model, or put a "
                 "chat_template.jinja into the folder"
             )
-        rendered = render_chat(self.tokenizer, [{"role": "user", "content": "header"}])
+        rendered = _prompt_text(self.tokenizer, [{"role": "user", "content": "header"}])
         return "completion" if rendered == f"{self.tokenizer.bos_token or ''}header\n" else "chat"
 
     def render(self, conversation: list[BaseMessage]) -> str:
         """The prompt text of a conversation, special tokens spelled out."""
         if not conversation:
             raise ValueError("an empty conversation cannot be answered; give at least one message")
-        return render_chat(self.tokenizer, [_turn(message) for message in conversation])
+        return _prompt_text(self.tokenizer, [_turn(message) for message in conversation])
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text by the model's own tokenizer, none added."""
@@ -108,6 +109,12 @@ class RenderedChatModel(BatchedChatModel):
                 f"{self.model_name} takes no {', '.join(sorted(unknown))}; it takes {', '.join(sorted(takes))}"
             )
         return {option: getattr(self, option) for option in SAMPLING_OPTIONS} | options
+
+
+def _prompt_text(tokenizer: PreTrainedTokenizerFast, turns: list[dict[str, str]]) -> str:
+    from ...tools.sampling import render_chat  # the tokenizer is there, and so are the frameworks
+
+    return render_chat(tokenizer, turns)
 
 
 def _turn(message: BaseMessage) -> dict[str, str]:

@@ -6,18 +6,21 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage
 from pydantic import Field, PrivateAttr
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from ...tools.frameworks import load_frameworks
 from ...tools.serving.adapters import adapter_name
 from ...tools.serving.client import ServedText, Structured
 from ...tools.serving.source import ServerSource
 from ..seeds import derive_seed
 from .batched import Reply
 from .rendered import RenderedChatModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 _FURTHER = frozenset({"structured"})
 
@@ -49,6 +52,9 @@ class VllmChatModel(RenderedChatModel):
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
+        load_frameworks()
+        from transformers import AutoTokenizer
+
         with self._lock:
             if self._tokenizer is None:
                 self._tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ...memory.home import home_folder
+from ...tools.frameworks import load_frameworks
 from .config import ModelUnavailable
 from .local import quiet_transformers
 
@@ -91,6 +92,7 @@ def _fetch_and_convert(folder: Path) -> None:
 
 def _convert(gguf: Path, folder: Path) -> None:
     """Writes the GGUF weights as a Hugging Face folder in float32, all or nothing."""
+    load_frameworks()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -57,6 +57,12 @@ def fail(message: str, *, as_json: bool = False, code: int = 2, go_on: str | Non
     raise typer.Exit(code)
 
 
+def starting(what: str, *, as_json: bool = False) -> None:
+    """Say on standard error what takes seconds before a server answers."""
+    if not as_json:
+        err.print(f"[dim]starting: {escape(what)} …[/]", highlight=False)
+
+
 def print_remedies(missing: Iterable[tuple[str, str | None]]) -> None:
     """What to do about things that are not there: one line for each remedy, uncut, so that it can be copied."""
     names: dict[str, list[str]] = {}

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from ..addresses import LOOPBACK, check_host, in_url, is_loopback
 from .choosing import SetOption
-from .console import JsonFlag, fail, graceful_stop, guarded, out
+from .console import JsonFlag, fail, graceful_stop, guarded, out, starting
 from .listening import AllowRemoteOption, HostOption, warn_remote
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def serve(
     token = None if no_token else find_token(token_file)
     warn_remote(host)
     with listen(host, port) as listening:
+        starting("loading tools and conversations", as_json=as_json)
         _run(listening, host, token, _hosts(host, local, allowed_host or []), list(overrides or ()), as_json)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from ...memory.records import Records
 from ..addresses import check_host, in_url
-from .console import guarded, out
+from .console import guarded, out, starting
 from .listening import AllowRemoteOption, HostOption, warn_remote
 
 PORT = 7860
@@ -44,5 +44,6 @@ def web(
         out.print(f"open {address}", highlight=False, soft_wrap=True, markup=False)
         out.print(f"the token is new at each start; {TOKEN_VARIABLE} sets it. Ctrl-C ends the app.", highlight=False)
 
+    starting("loading the pages")
     with Records() as records:
         serve_web(settings, records, token, host=host, port=port, allow_remote=allow_remote, ready=ready)

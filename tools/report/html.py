@@ -12,7 +12,6 @@ from markupsafe import Markup
 from ...memory.files import write_whole
 from .model import CampaignReport
 from .pages import page
-from .plots import plots
 from .text import shown
 
 
@@ -39,6 +38,8 @@ def report_json(report: CampaignReport) -> str:
 
 def report_html(report: CampaignReport) -> str:
     """The report as one HTML page without scripts, which loads nothing. All text of models is escaped."""
+    from .plots import plots
+
     drawn = [(plot.title, plot.note, Markup(plot.svg)) for plot in plots(report)]  # made by us, no model text
     return page("report.html.j2", {"pretty": _pretty}, report=report, plots=drawn)
 
