@@ -99,13 +99,13 @@ def approval_reply(turn: TurnWork, work: int, asked: dict[str, Any]) -> Reply:
 
 def stopped_reply(reason: str | None) -> Reply:
     """The turn was stopped at a safe point."""
-    text = f"Stopped ({reason or 'asked to'}). What was done is kept: *go on* goes on from there."
+    text = f"Stopped ({reason or 'asked to'}). What was done is kept; say “go on” to go on from there."
     return Reply(kind="stopped", text=text, offers=("go on",))
 
 
 def cut_off_reply() -> Reply:
     """The process ended within the turn, and something else was said since."""
-    return Reply(kind="stopped", text="This turn was cut off: *go on* goes on with it.", offers=("go on",))
+    return Reply(kind="stopped", text="This turn was cut off; say “go on” to go on with it.", offers=("go on",))
 
 
 def failed_reply(error: Exception) -> Reply:
@@ -113,7 +113,7 @@ def failed_reply(error: Exception) -> Reply:
     said = str(error).strip()[:1000] or "no message"
     own = type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
     text = said if own else f"{type(error).__name__}: {said}"
-    return Reply(kind="failed", text=f"That failed: {text}. *go on* tries again.", offers=("go on",))
+    return Reply(kind="failed", text=f"That failed: {text}. Say “go on” to try again.", offers=("go on",))
 
 
 def offers_for(plan: Plan, best: Shown) -> tuple[str, ...]:

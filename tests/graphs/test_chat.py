@@ -190,6 +190,7 @@ def test_a_stop_is_gone_on_with(opened: Opened, tmp_path: Path, completion_scrip
 
             reply = talk.say("digits under 55k" if stage == "generate" else "go on", notify=stop, control=control)
             assert reply.kind == "stopped"
+            assert "“go on”" in reply.text  # quoted: a terminal without italics has to tell the words apart
             assert "go on" in reply.offers
         answer = talk.say("go on")
     assert essence(answer) == essence(undisturbed)
