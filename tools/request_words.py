@@ -51,8 +51,9 @@ SUFFIX = re.compile(
     rf"[\s,-]*(?:(?P<most1>or\s+(?:less|fewer|lower|smaller))|(?P<least1>or\s+(?:more|greater|higher"
     rf"|larger)))(?![a-z])(?!\s+than\b)"
     rf"|[\s,-]*(?:(?P<most>(?:or|and)\s+{_LESS}|max(?:imum)?|at\s+(?:most|max)|tops|budget|limit|cap)"
-    rf"|(?P<least>(?:or|and)\s+(?:{_MORE}|up(?:wards?)?)|min(?:imum)?|at\s+(?:least|min)|\+))"
-    r"(?![a-z])(?!\s+than\b)(?!\W*(?:an?\s+)?\d)"
+    rf"|(?P<least>(?:or|and)\s+(?:{_MORE}|up(?:wards?)?)|min(?:imum)?|at\s+(?:least|min)|\+)"
+    r"|(?P<exact>exactly|precisely)|(?P<about>roughly|approximately|approx))"
+    r"(?![a-z])(?!\s+than\b)(?![^\w,;.]*(?:an?\s+)?\d)"
 )
 
 
@@ -73,7 +74,7 @@ COUNTABLE = (
 )
 # What may follow a number that has no noun: nothing that could be counted by it.
 THEN_NOTHING = re.compile(
-    rf"[\s-]*(?:$|\d|[.,;:!?)\]]|[a-z_]+\s*=|[^\x00-\x7f]|(?:and|but|or|for|on|with|in|that|which|please|total|overall"
+    rf"[\s-]*(?:$|\d|[.,;:!?)\]]|[a-z_]+\s*=|[^\x00-\x7f]|/|of\s+(?:them|these|those)\b|(?:and|but|or|for|on|with|in|that|which|please|total|overall"
     rf"|using|to|at|max|min|"
     rf"under|below|over|above|no|not)\b"
     rf"|(?:(?!{COUNTABLE})[a-z][a-z-]*\s+){{0,3}}"

@@ -18,6 +18,7 @@ from .quantities import UnclearNumber, plain_numbers
 from .request_asides import reaches, shown, without_orders, without_pieces, without_places
 from .request_datasets import NoDataset, read_request
 from .request_limits import RequestError
+from .request_phrases import plain_comparisons
 from .request_sizes import plain_sizes
 from .request_styles import Styles, contradiction, read_styles
 from .request_tasks import passed_over, refuse_other_tasks
@@ -37,6 +38,7 @@ _NO_END = "".join(
         "max",
         "min",
         "mind",
+        "c",
         "ca",
         "approx",
         "mio",
@@ -192,6 +194,7 @@ def _read_beside(low: str, reading: _Reading) -> str:
         if reading.styles.wished == ANY:
             reading.note([f"'{shown(words)}' was passed over: a style ({style}) can be asked for, not excluded"])
     refuse_other_tasks(low)
+    low = plain_comparisons(low)
     low, notes = plain_sizes(low)
     reading.note(notes)
     low, reading.wishes = read_wishes(low)
