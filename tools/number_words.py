@@ -38,7 +38,7 @@ _SPELLED = re.compile(
 )
 _COUNTED = re.compile(
     r"[\s-]*(?:(?:trainable|total|free)\s+)?(?:param|weight|layer|block|class|channel|filter|head|epoch"
-    r"|(?:kilo|mega|kibi|mebi)?byte|[kmg]i?b\b|[km]\b|milli|second|minute|ms\b|percent)"
+    r"|(?:kilo|mega|kibi|mebi)?byte|[kmg]i?b\b|[km]\b|(?:kilo|mega|giga|[kmgt])?[\s-]?(?:flop|macs?\b|mult|madd)|milli|second|minute|ms\b|percent)"
 )
 _FRACTION = re.compile(
     r"(?<![\w./])([1-9])[/⁄]([248]|5|10)(?=\s+(?:(?:of\s+)?an?\s+)?(?:thousand|million|billion|[kmg]i?b|kilo|mega)\b)"

@@ -13,8 +13,10 @@ NUMBER = (
     r"(?:e[+-]?\d+)?(?:\s*[x×*·]\s*10\s*\^\s*\d+|\s*\^\s*\d+)?"
 )
 """A number in lower-case text; a dash after a word or a name is no sign."""
-UNIT = r"(?:k|m|b|kilo(?=[\s-]+(?:param|weight))|grand"
+UNIT = (
+    r"(?:k|m|b|kilo(?=[\s-]+(?:param|weight))|grand"
     r"|thousands?|millions?|billions?|lakhs?|crores?|mio|mn|bn)(?:(?![a-z])|(?=param|weight))"
+)
 _POWERS = {
     "k": 3,
     "kilo": 3,

@@ -18,8 +18,19 @@ _LARGER = r"(?:more|greater|larger|bigger|higher|heavier|heftier|beefier|fatter|
 _PAST = r"(?:over|above|beyond|past|north\s+of)"
 _FALL = r"(?:fall|drop|go|dip|sink|get|come|be|slip|end\s+up|shrink)(?:s|es|ping|ing)?"
 _RISE = r"(?:go|climb|grow|rise|get|creep|come|be|end\s+up|pass|cross|surpass|top|overshoot|run)(?:es|s|ing)?"
-_NEVER = r"(?:\b(?:no|not|never|cannot|without|nor|nothing|none|nowhere|neither|mayn't|(?:do|can|wo|shall|should|must)nt)\b|\b\w+n't\b)"
-_EVER = r"(?:\s+(?:ever|even|to|have|has|be|allow\w*|let|it|them|the\s+(?:network|net|model)|a\s+single\s+one))*"
+_NEVER = (
+    r"(?:\b(?:no|not|never|cannot|without|nor|nothing|none|nowhere|neither|(?:do|does|can|wo|shall|should|must|may)nt)\b"
+    r"|\b\w+n't\b)"
+)
+# What may stand between a negation and the comparison that it turns: "in no event comprise more than".
+_EVER = (
+    r"(?:\s+(?:ever|even|to|an?|the|its|any|one|single|more|have|has|having|be|is|are|was|allow\w*|permit\w*|let|it|them"
+    r"|event|case|circumstances?|way|account|point|time|condition|situation|can|may|must|should|shall|will|would|want\w*"
+    r"|need\w*|like|accept\w*|afford|tolerate|of\s+(?:which|them|these|those|whom)|which|that\s+(?:has|have|is|are)"
+    r"|contain\w*|compris\w*|includ\w*|hold\w*|carry|carries|count\w*|number\w*|amount\w*|total\w*|weigh\w*|consist\w*"
+    r"|us(?:e|es|ing)|spend\w*|reach\w*|net|nets|network|networks|model|models|classifier|classifiers|candidates?|variants?"
+    r"|anything|thing|size|parameters?|weights?))*"
+)
 _ROUGH = r"(?:neighbou?rhood|vicinity|ballpark|region|order)"
 _BAD = (
     r"(?:(?:is|are|would\s+be|will\s+be|gets?|counts?\s+as)\s+(?:simply\s+|just\s+|way\s+|far\s+)?"
@@ -53,7 +64,8 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     (rf"{_NEVER}{_EVER}\s+{_FALL}\s+(?:(?:below|under|beneath)|{_SMALLER}\s+than)", "at least"),
     (rf"{_NEVER}{_EVER}\s+{_RISE}\s+(?:{_PAST}|{_LARGER}\s+than)", "at most"),
     (rf"{_NEVER}{_EVER}\s+(?:cross|surpass|overshoot|pass|top|exceed)(?:s|es|ing)?(?:\s+the)?", "not exceed"),
-    (rf"{_NEVER}{_EVER}\s+{_PAST}", "at most"),
+    (rf"{_NEVER}{_EVER}\s+(?:{_PAST}|{_LARGER}\s+than|in\s+excess\s+of)", "at most"),
+    (rf"{_NEVER}{_EVER}\s+(?:below|under|beneath|{_SMALLER}\s+than)(?=\s+(?:an?\s+)?{_AMOUNT})", "at least"),
     (rf"no\s+{NOUN}\s+(?:{_PAST}|in\s+excess\s+of)", "at most"),
     # "anything above 200k is too much".
     (

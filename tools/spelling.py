@@ -19,7 +19,7 @@ _WORDS = (
     "residual resnet depthwise separable mobilenet inception densenet squeeze excite channel attention transformer "
     "convnext mixer plain perceptron connected densely connections layers "
     "thousand million billion hundred train training accuracy epochs epoch variants candidates versions different "
-    "kilobytes megabytes bytes flops"
+    "street house numbers number kilobytes megabytes bytes flops"
 )
 # Names of data sets that are not here and must not be read as one that is; words of requests that look misspelled.
 _NAMES = (
@@ -27,7 +27,8 @@ _NAMES = (
     "byte parametric parametrise parameterize parametrized trained trains trainer modelled modeled resnext googlenet "
     "megabits kilobits gigabits gigabytes terabytes bits convnet convnets convs resnets densenets "
     "transforms plains shufflenet squeezenet efficientnet "
-    "abut abort aborts abode arouse aground approximate approximated approximates "
+    "abut abort aborts abode arouse aground approximate approximated approximates houses horse horses hours mouse "
+    "streets streams stream numbered numbering members "
     "approximation mnists cifars perceptrons depths fashioned"
 )
 # Comparisons whose blank was forgotten.
@@ -58,6 +59,12 @@ _BETWEEN = (
             r"()\b((?!blow|ever|oven|cover|undue)[a-z]{3,6})(?=\s+\d[\d.,]*\s*(?:k|m|million|thousand)?\s+(?:param|weight))"
         ),
         "over",
+    ),
+    (
+        re.compile(
+            r"()\b([a-z]{3,7})(?=\s+(?:different\s+)?(?:variants|candidates|versions|alternatives|proposals|epochs)\b)"
+        ),
+        "two three four five six seven eight nine ten twelve",
     ),
 )
 _WORD = re.compile(r"(?<![^\W_])[a-z]{4,}(?![^\W_]*[^\x00-\x7f])")
@@ -120,6 +127,7 @@ def meant(word: str) -> str | None:
             continue
         distance = edits(word, other)
         swapped = sorted(word) == sorted(other)
+        most = max(most, 2 * (swapped and len(word) > _LONG and word[0] == other[0]))
         # "undr" and "svnh", but not any other word of four letters.
         short = min(len(word), len(other)) < _LONG and not swapped and len(other) <= len(word)
         if distance <= most and not short and (word[0] == other[0] or swapped):

@@ -15,10 +15,12 @@ from ..memory.types import Request, RequestLimits
 from .characters import folded, readable, visible
 from .generators.headers import ANY
 from .quantities import UnclearNumber, plain_numbers
-from .request_asides import reaches, shown, without_orders, without_pieces, without_places
+from .request_asides import shown, without_orders, without_pieces, without_places
 from .request_datasets import NoDataset, read_request
 from .request_limits import RequestError
 from .request_phrases import plain_comparisons
+from .request_reaches import reaches
+from .request_sheets import unquoted, without_sheets
 from .request_sizes import plain_sizes
 from .request_styles import Styles, contradiction, read_styles
 from .request_tasks import passed_over, refuse_other_tasks
@@ -128,7 +130,7 @@ def _understand(text: str, reading: _Reading) -> Understood:
     reading.note(notes)
     clean = re.sub(r"^\s*(?:\d{1,2}[.)]|[-*#>]+)\s+(?=[^\W\d_])", "", clean, flags=re.M)
     clean = re.sub(r" {2,}", " ", re.sub(r"\s*\n\s*", "\n", clean.strip()))
-    rest, pieces = without_pieces(clean)
+    rest, pieces = without_pieces(without_sheets(unquoted(clean)))
     reading.language = language_of(rest)
     low, orders = without_orders(_in_english(rest, reading))
     if reached := reaches(low):
