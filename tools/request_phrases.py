@@ -25,7 +25,7 @@ _NEVER = (
 # What may stand between a negation and the comparison that it turns: "in no event comprise more than".
 _EVER = (
     r"(?:\s+(?:ever|even|to|an?|the|its|any|one|single|more|have|has|having|be|is|are|was|allow\w*|permit\w*|let|it|them"
-    r"|event|case|circumstances?|way|account|point|time|condition|situation|can|may|must|should|shall|will|would|want\w*"
+    r"|of|event|case|circumstances?|way|account|point|time|condition|situation|can|may|must|should|shall|will|would|want\w*"
     r"|need\w*|like|accept\w*|afford|tolerate|of\s+(?:which|them|these|those|whom)|which|that\s+(?:has|have|is|are)"
     r"|contain\w*|compris\w*|includ\w*|hold\w*|carry|carries|count\w*|number\w*|amount\w*|total\w*|weigh\w*|consist\w*"
     r"|us(?:e|es|ing)|spend\w*|reach\w*|net|nets|network|networks|model|models|classifier|classifiers|candidates?|variants?"
@@ -35,7 +35,7 @@ _ROUGH = r"(?:neighbou?rhood|vicinity|ballpark|region|order)"
 _BAD = (
     r"(?:(?:is|are|would\s+be|will\s+be|gets?|counts?\s+as)\s+(?:simply\s+|just\s+|way\s+|far\s+)?"
     r"(?:too\b|out\b|no\b|not\b|useless|unacceptable|forbidden|rejected|disqualified|ruled|off|impossible|unusable)"
-    r"|(?:won't|doesn't|don't|isn't|aren't|can't|cannot|will\s+not|does\s+not)\b)"
+    r"|(?:may|must|can|should|shall)\s+(?:\w+\s+){0,2}not\b|(?:won't|doesn't|don't|isn't|aren't|can't|cannot|will\s+not|does\s+not)\b)"
 )
 _EDGE = r"(?:is|are|being|as|would\s+be)\s+(?:(?:the|my|our|its|an?)\s+)?(?:(?!not\b)[a-z]+\s+)?"
 

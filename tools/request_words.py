@@ -52,7 +52,7 @@ SUFFIX = re.compile(
     rf"|larger)))(?![a-z])(?!\s+than\b)"
     rf"|[\s,-]*(?:(?P<most>(?:or|and)\s+{_LESS}|max(?:imum)?|at\s+(?:most|max)|tops|budget|limit|cap)"
     rf"|(?P<least>(?:or|and)\s+(?:{_MORE}|up(?:wards?)?)|min(?:imum)?|at\s+(?:least|min)|\+)"
-    r"|(?P<exact>exactly|precisely)|(?P<about>roughly|approximately|approx))"
+    r"|(?P<exact>exactly|precisely)|(?P<about>roughly|approximately|approx|(?:about|around)(?=\s*(?:[.,;!?)]|$|and\b))))"
     r"(?![a-z])(?!\s+than\b)(?![^\w,;.]*(?:an?\s+)?\d)"
 )
 

@@ -43,6 +43,7 @@ _NO_END = "".join(
         "c",
         "ca",
         "approx",
+        "aprox",
         "mio",
         "mrd",
         "mln",
