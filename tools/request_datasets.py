@@ -55,6 +55,7 @@ _NO_NAMES = (
     "friend boss students me us "
     "design build make create give "
     "need want please i we you can could would hello hi help write "
+    "cheers regards thanks "
     "yet just keep still now later today tomorrow tonight monday tuesday wednesday thursday friday saturday sunday "
     "weekend next last this week month year it's its our his her them that what which who whatever anything everything "
     "nothing someone everyone fun free sure example instance work production keeping kept how soon release "

@@ -28,6 +28,20 @@ _CODE = re.compile(
 )
 
 
+_MARKS = str.maketrans("’‘ʼ＇“”„‟", "''''" + '"' * 4)
+_PICTURES = re.compile("[\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff]+")
+_ITEM = re.compile(r"^\s*(?:(?:\d{1,2}[.)]|[-*#>•]+)\s+)+(?=[^\W\d_])|^\s*\d{1,2}[.)]\s+(?=[<\[{$`*\"])", re.M)
+# "1) CIFAR-10 2) residual" in one line; a lone number with a bracket may be a limit.
+_INLINE = re.compile(r"(?<![\w.,(])[1-9][.)]\s+(?=[^\W\d_]|[≤<>])")
+_LISTED = re.compile(r"(?<![\w.,(])1[.)]\s.*?(?<![\w.,(])2[.)]\s", re.S)
+
+
+def plain_marks(text: str) -> str:
+    """The text with plain quotes, and without pictures, bullets and the numbers of a list."""
+    text = _PICTURES.sub(" ", text.translate(_MARKS))
+    return _ITEM.sub("", _INLINE.sub("; ", text) if _LISTED.search(text) else text)
+
+
 def unquoted(text: str) -> str:
     """The text without back-ticks around names and numbers; what is code by its signs stays quoted."""
     return _CODE.sub(lambda hit: hit[1], text)

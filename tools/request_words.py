@@ -75,7 +75,7 @@ COUNTABLE = (
 # What may follow a number that has no noun: nothing that could be counted by it.
 THEN_NOTHING = re.compile(
     rf"[\s-]*(?:$|\d|[.,;:!?)\]<>≤≥=]|[a-z_]+\s*=|[^\x00-\x7f]|/|of\s+(?:them|these|those)\b|(?:and|but|or|for|on|with|in|that|which|please|total|overall"
-    rf"|using|to|at|max|min|if|when|while|because|since|so|hence|thus|then|as|by|is|are|will|would|should|must|may|can|"
+    rf"|using|to|at|max|min|cheers|thanks|thank|thx|ta|pls|plz|lol|haha|ok|okay|regards|best|asap|if|when|while|because|since|so|hence|thus|then|as|by|is|are|will|would|should|must|may|can|"
     rf"under|below|over|above|no|not)\b"
     rf"|(?:(?!{COUNTABLE})[a-z][a-z-]*\s+){{0,3}}"
     rf"(?:classifiers?|networks?|nets?|models?|cnns?|convnets?|architectures?|res\w*nets?|(?:dense|mobile)nets?"

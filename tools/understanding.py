@@ -20,7 +20,7 @@ from .request_datasets import NoDataset, read_request
 from .request_limits import RequestError
 from .request_phrases import plain_comparisons
 from .request_reaches import reaches
-from .request_sheets import unquoted, without_sheets
+from .request_sheets import plain_marks, unquoted, without_sheets
 from .request_sizes import plain_sizes
 from .request_styles import Styles, contradiction, read_styles
 from .request_tasks import passed_over, refuse_other_tasks
@@ -129,8 +129,7 @@ def _understand(text: str, reading: _Reading) -> Understood:
     if len(clean) > MAX_CHARS:
         raise RequestError(f"the request has {len(clean):,} characters; say it in at most {MAX_CHARS:,}")
     reading.note(notes)
-    clean = re.sub(r"^\s*(?:\d{1,2}[.)]|[-*#>]+)\s+(?=[^\W\d_])", "", clean, flags=re.M)
-    clean = re.sub(r" {2,}", " ", re.sub(r"\s*\n\s*", "\n", clean.strip()))
+    clean = re.sub(r" {2,}", " ", re.sub(r"\s*\n\s*", "\n", plain_marks(clean).strip()))
     rest, pieces = without_pieces(without_sheets(unquoted(clean)))
     reading.language = language_of(rest)
     low, orders = without_orders(_in_english(rest, reading))
@@ -174,7 +173,7 @@ def _in_english(text: str, reading: _Reading) -> str:
         code = language_of(sentence, reading.language)
         english = folded(sentence) if code == "en" else tongues()[code].english(sentence)
         english = re.sub(r"\bw/o\b", "without", re.sub(r"\bw/(?=\s|\d)", "with ", english))
-        english = re.sub(r"\*\*|(?<!\d)\*|\*(?!\d)", "", english)
+        english = re.sub(r"\*\*|(?<!\d)\*|\*(?!\d)|[\"«»「」『』]", "", english)
         english = re.sub(
             r"\b(less|fewer|more|smaller|larger|greater|bigger|higher|lower)\s+then\b", r"\1 than", english
         )
