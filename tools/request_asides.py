@@ -1,5 +1,4 @@
-"""What in a request is no wish for a network: code, settings and orders to netwright are passed over, and a network
-that is to reach files, secrets, other machines or programs is refused.
+"""What in a request is no wish for a network: code, settings and orders to netwright are passed over.
 
 Nothing here guards anything: text becomes a few typed fields whatever it says, and candidate code runs in a sandbox.
 This only makes the answer honest.
