@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from .number_words import digits_for_words
+
 NUMBER = (
     r"(?<![\w^])(?<!\d[.,])(?:(?<![)›])-)?"
     r"(?:\d{1,3}(?: \d{3})+(?!\d)|\d(?:[,_]?\d)*(?:\.\d+)?|\.\d+)"
     r"(?:e[+-]?\d+)?(?:\s*[x×*·]\s*10\s*\^\s*\d+|\s*\^\s*\d+)?"
 )
 """A number in lower-case text; a dash after a word or a name is no sign."""
-UNIT = r"(?:k|m|b|thousands?|millions?|billions?|lakhs?|crores?|mio|mn|bn)(?:(?![a-z])|(?=param))"
+UNIT = (
+    r"(?:k|m|b|kilo(?=[\s-]+(?:param|weight))|grand"
+    r"|thousands?|millions?|billions?|lakhs?|crores?|mio|mn|bn)(?:(?![a-z])|(?=param|weight))"
+)
 _POWERS = {
     "k": 3,
+    "kilo": 3,
+    "grand": 3,
     "thousand": 3,
     "m": 6,
     "million": 6,
@@ -26,30 +33,8 @@ _POWERS = {
     "crore": 7,
 }
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-)
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_SMALL = {word: value for value, word in enumerate(_ONES.split())} | {
-    word: 10 * tens for tens, word in enumerate(_TENS.split(), 2)
-}
-_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
-_PARTS = {"half": "0.5", "quarter": "0.25"}
-_WORD = rf"(?:{'|'.join([*_SMALL, 'hundred', *_SCALES])})"
-_SPELLED = re.compile(
-    rf"\b(?:(?P<part>half|quarter)\s+(?:of\s+)?an?[\s-]+(?P<whole>{'|'.join(_SCALES)})"
-    rf"|(?P<words>(?:an?[\s-]+(?=hundred|thousand|million|billion)|{'|'.join(_SMALL)}\b)"
-    rf"(?:[\s-]*\b(?:(?<=hundred )and\s+)?{_WORD}\b)*))\b"
-)
-_COUNTED = re.compile(
-    r"[\s-]*(?:(?:trainable|total|free)\s+)?(?:param|weight|layer|block|class|channel|filter|head|epoch"
-    r"|(?:kilo|mega)?byte|[km]b\b|milli|second|minute|ms\b|percent)"
-)
-_FRACTION = re.compile(
-    r"(?<![\w./])([13])[/⁄]([248])(?=\s+(?:(?:of\s+)?an?\s+)?(?:thousand|million|billion|[kmg]i?b|kilo|mega)\b)"
-)
-_TWICE = re.compile(r"(?<![\w.,])(\d[\d,]*)\s*\(\s*(\d+)\s*\)")
+# "15,000 (fifteen thousand)" and "200k (200,000)".
+_TWICE = re.compile(rf"({NUMBER})\s*({UNIT})?\s*\(\s*({NUMBER})\s*({UNIT})?\s*\)")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
@@ -63,13 +48,21 @@ def plain_numbers(text: str) -> str:
     text = re.sub(r"\s*\|\s*", " , ", text)
     # Dots in two places group: 1.000.000 is no decimal fraction.
     text = re.sub(r"(?<![\w.])\d{1,3}(?:\.\d{3}){2,}(?![\w.])", lambda m: m.group().replace(".", ""), text)
-    text = _FRACTION.sub(lambda m: f"{Decimal(m[1]) / Decimal(m[2])}", text)
     text = re.sub(r"[⁰¹²³⁴-⁹]+", lambda m: "^" + m.group().translate(_SUPERSCRIPTS), text)
     text = text.replace("—", ", ").translate(dict.fromkeys(map(ord, "−–‒‐‑﹣－"), "-"))
-    text = _digits_for_words(text)
-    # "15,000 (fifteen thousand)" says one number twice.
-    text = _TWICE.sub(lambda m: m[1] if m[1].replace(",", "") == m[2] else m.group(), text)
+    text = re.sub(rf"([\"'])({NUMBER}(?:\s*{UNIT})?)\1", r"\2", text)
+    text = digits_for_words(text)
+    text = _TWICE.sub(_once, text)
     return re.sub(r"\b(?:minus|negative)\s+(?=[\d.])", "-", text)
+
+
+def _once(hit: re.Match[str]) -> str:
+    """A number that is said twice, said once."""
+    try:
+        same = value_of(hit[1], hit[2]) == value_of(hit[3], hit[4])
+    except UnclearNumber:
+        return hit.group()
+    return f"{hit[1]}{hit[2] or ''}" if same else hit.group()
 
 
 def value_of(digits: str, unit: str | None) -> Decimal:
@@ -91,35 +84,3 @@ def value_of(digits: str, unit: str | None) -> Decimal:
     if power > 30 or re.search(r"e[+-]?\d{3}", mantissa) or len(mantissa) > 40:
         raise UnclearNumber(f"'{digits[:40]}' is out of range; write it as 200,000, 200k or 2e5")
     return Decimal(mantissa).scaleb(power + _POWERS.get((unit or "").rstrip("s"), 0))
-
-
-def _digits_for_words(text: str) -> str:
-    """Numbers in words as digits: those with a scale ("half a million") and those before something countable."""
-
-    def written(hit: re.Match[str]) -> str:
-        if hit["part"]:
-            return f"{_PARTS[hit['part']]} {hit['whole']}"
-        words = [w for w in re.split(r"[\s-]+", hit["words"]) if w not in ("a", "an", "and")]
-        if not {"hundred", *_SCALES} & set(words) and not _COUNTED.match(text, hit.end()):
-            return hit.group()
-        total = _sum(words)
-        return hit.group() if total is None else str(total)
-
-    return _SPELLED.sub(written, text)
-
-
-def _sum(words: list[str]) -> int | None:
-    """The value of a number in words; ``None`` if the words are no number in this order."""
-    total = group = 0
-    scale = 10**12
-    for word in words:
-        if word in _SCALES and _SCALES[word] < scale:
-            scale = _SCALES[word]
-            total, group = total + max(1, group) * scale, 0
-        elif word == "hundred" and group < 100:
-            group = max(1, group) * 100
-        elif word in _SMALL and (group % 100 == 0 or (group % 10 == 0 and group % 100 >= 20 and _SMALL[word] < 10)):
-            group += _SMALL[word]
-        else:
-            return None
-    return total + group

@@ -1,5 +1,4 @@
-"""What in a request is no wish for a network: code, settings and orders to netwright are passed over, and a network
-that is to reach files, secrets, other machines or programs is refused.
+"""What in a request is no wish for a network: code, settings and orders to netwright are passed over.
 
 Nothing here guards anything: text becomes a few typed fields whatever it says, and candidate code runs in a sandbox.
 This only makes the answer honest.
@@ -63,12 +62,18 @@ _UNTIL = (
     r"(?:(?!\band\s+(?:design|make|build|give|create|write|show|train)\b)"
     r"[^.;:,\n])*"
 )
+# To the end of a clause, but not into a request that follows without a comma.
+_ASKED = r"\b(?:(?:now|then|instead|and)\s+)?(?:make|design|build|give|create|i\s+want|i\s+need|train)\b"
+_REST = rf"(?:(?!{_ASKED})[^.,;])*"
+_LINE = rf"(?:(?!{_ASKED})[^.;\n])*"
 # Orders to netwright itself. Each is passed over and named in a note.
 _ORDERS = (
     rf"(?:please\s+)?(?:do\s+)?(?:ignore|ignoring|disregard|forget|override|overrule|neglect|drop"
     rf"|never\s?mind)\s+(?:about\s+)?{_TO}{_RULES}\b{_FOLLOWING}",
-    r"(?:ignore|disregard|forget)\s+(?:everything|anything|all)(?:\s+(?:else|above|before|you\b[^.,;]*"
-    r"|that\b[^.,;]*|i\s+said\b[^.,;]*|previous|prior|instructions))*",
+    rf"(?:ignore|disregard|forget)\s+(?:everything|anything|all)(?:\s+(?:else|above|before"
+    rf"|(?:you|that|i\s+said)\b{_REST}|previous|prior|instructions))*",
+    rf"\b(?:notes?|message|memo|hint|attention|reminder|instructions?)\s+(?:to|for)\s+(?:the\s+|any\s+|all\s+)?"
+    rf"(?:ais?|llms?|models?\s+reading|(?:ai\s+)?assistants?|bots?|agents?|netwright)\b{_LINE}",
     r"(?:previous|prior|earlier|above)\s*,?\s*(?:instructions?)?\s+ignore\s+instructions",
     rf"(?:disable|deactivate|turn(?:ing)?\s+off|switch(?:ing)?\s+off|shut\s+(?:off|down)|bypass|circumvent"
     rf"|skip|remove|escape|leave|exit|drop|weaken|kill|stop)(?:ing)?\s+{_TO}{_GUARD}(?:\s+(?:policy|mode"
@@ -105,7 +110,7 @@ _ORDERS = (
     r"|permission)\b|\b(?:answer|say)\s+yes\s+to\s+(?:all|every\w*)(?:\s+\w+)?",
     r"\b(?:set|change|overwrite|edit|modify|raise|increase|lift|write)\s+(?:the\s+|your\s+"
     r"|netwright's\s+)*(?:sandbox|polic(?:y|ies)|config(?:uration)?|settings?|time[\s-]?outs?"
-    r"|memory\s+limit|cpu\s+limit|permissions?)\b[^.;,\n]{0,40}",
+    r"|(?:time|memory|cpu|disk|file|process|network)[\s-]+limits?|permissions?)\b[^.;,\n]{0,40}",
     r"(?:^|(?<=[\n.;]))\s*(?:new\s+instructions?|system(?:\s+(?:prompt|message|override))?|assistant|user"
     r"|human|admin|developer|important)\s*:",
     r"\b(?:run|use|execute)\s+(?:it\s+|them\s+|everything\s+)?(?:with|in|under|as)\s+(?:(?:the|a"
@@ -121,86 +126,6 @@ _ORDERS = (
 )
 _ORDER = re.compile("|".join(f"(?:{order})" for order in _ORDERS), re.I | re.M)
 
-_SECRET_PATH = (
-    r"(?:/etc\b|/proc\b|/root\b|/home\b|/var\b|/dev\b|/sys\b|/tmp\b|/usr\b|~/|\.\./|\.ssh\b|id_rsa"
-    r"|passwd\b|/?etc/shadow|shadow\s+file|c:\\|\.env\b|\.aws\b|\.bashrc|\.netrc|\.git/|file://)"
-)
-_READ = (
-    r"(?:e-?mail|read|open|load|write|writ|print|dump|list|scan|delet|remov|steal|leak|copy|copie|upload|send|sent"
-    r"|post|exfiltrat|fetch|"
-    r"download|connect|access|import|return|includ|show|reveal|collect|log|walk|search|look|get|find"
-    r"|encrypt|wip|eras|modif|chang|"
-    r"overwrit|creat|mount|harvest|grab|pars|reach|call|quer|ping|contact|phon|cop|save|stor)(?:s|es|ies"
-    r"|ing|ting|ding|y|ed|e|ling|ning)?"
-)
-_NEAR = r"(?:\s+(?!than\b|under\b|mnist|cifar|svhn|digits\b)[\w'\"/.~:-]+){0,5}?\s+"
-_KEPT = (
-    r"(?:environment\s+variables?|env(?:ironment)?\s*vars?|(?:the|its|my|host)\s+environment\b"
-    r"|api[\s_-]*keys?|access\s+tokens?|auth\w*\s+tokens?|secrets?|credentials?|passwords?|private\s+keys?"
-    r"|ssh[\s-]+keys?|wallets?|cookies)"
-)
-_FILES = (
-    r"(?:(?<!image )(?<!picture )(?<!png )(?<!jpeg )(?<!jpg )(?<![kmg]b )(?<![kmg]ib )files?(?!\s+(?:size"
-    r"|smaller|of\s+\d|under"
-    r"|below))|file[\s-]?systems?|(?:hard\s+)?(?:disk|drive)s?\b|(?:home\s+|root\s+|working\s+"
-    r"|current\s+)?(?:director(?:y|ies)|folders?))"
-)
-_NET = (
-    r"(?:internet|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|dev|ai|ru|cn|xyz|example)\b|https?://|ftp://"
-    r"|urls?\b|web\s?(?:site|page|hook)s?|the\s+web\b|web\s+server"
-    r"|remote\s+(?:host|server|machine)|(?:my|a|an|the|our|some|external|another)\s+(?:\w+\s+)?server"
-    r"|sockets?\b|ip\s+address|dns\b|\d+\.\d+\.\d+\.\d+|other\s+(?:machines|computers)|e-?mails?\b|cloud\b"
-    r"|c2\b)"
-)
-_PROGRAM = (
-    r"\bos\s*\.\s*(?:system|popen|environ|remove|listdir|exec\w*|fork|kill|walk|getenv)|\bsubprocess\b"
-    r"|\bpopen\b|__import__|__builtins__|__subclasses__|__globals__"
-    r"|\beval\s*\(|\bexec\s*\(|\bopen\s*\(|\bsocket\.|\brequests\.(?:get|post)|\burllib\b|\bctypes\b"
-    r"|\bpickle\.|\bshutil\b|\bgetenv\b"
-    r"|\breverse\s+shell|\bfork\s+bombs?|\bcrypto[\s-]*(?:currency[\s-]*)?min(?:er|ing|es?)|\bmin(?:es?"
-    r"|ing)\s+(?:bitcoin|crypto|monero|ethereum)\w*"
-    r"|\b(?:ransomware|malware|keylogger|rootkit|botnet|backdoor|trojan|spyware|computer\s+virus)\b"
-    r"|\b(?:run|execut|spawn|launch|start|invok|call)(?:s|es|ing|e|ning)?\s+(?:(?:a|an|the|any|some"
-    r"|arbitrary|other|another|external|host|system|new|shell|linux|unix|bash|python"
-    r"|os)\s+)*(?:shell(?:\s+(?:commands?|scripts?))?|commands?|programs?|process(?:es)?|scripts?"
-    r"|binar(?:y|ies)|executables?|bash|curl|wget|system\s+calls?)\b"
-    r"|\b(?:escap|break|breaks)(?:e|es|ing|s)?\s+(?:out\s+)?(?:of|from)?\s*(?:the\s+|its\s+"
-    r"|a\s+)?(?:sandbox|container|jail|isolation)"
-    r"|\bport[\s-]?scan|\bscan\w*\s+(?:the\s+)?(?:ports?|network)\b|\bwhich\s+is\s+a\s+shell\b"
-    r"|\bopens?\s+(?:a\s+)?shell\b"
-)
-_REACH = (
-    (
-        rf"\b{_READ}\s+(?:[^.;\n]{{0,60}}?)(?<![\w]){_SECRET_PATH}|(?<![\w/]){_SECRET_PATH}[^.;\n]{{0,40}}?\b{_READ}\b",
-        "files",
-    ),
-    (rf"\b(?:{_READ}{_NEAR}{_KEPT})\b|\b(?:steal|leak|exfiltrat)\w*\b", "secrets"),
-    (
-        rf"\b{_READ}(?<!show)(?<!shows)(?<!return)(?<!look)(?<!find)(?<!get){_NEAR}{_FILES}|\bfiles?\s+(?:read"
-        rf"|write)\b|\bfile\s+(?:access|i/?o|operations?)\b",
-        "files",
-    ),
-    (
-        rf"\b(?:send|sent|post|upload|download|fetch|connect|request|phone|ping|beacon|contact|report|transmit"
-        rf"|call|exfiltrat|talk|stream|e-?mail|mail|access|use|query|quer|get|reach|open|load|read)(?:s|es|ing"
-        rf"|ies|ting|y|e)?{_NEAR}{_NET}"
-        r"|\b(?:send|transmit|upload|post|leak)\w*\s+(?:(?:the|its|all|any|my|user)\s+)*(?:data|labels|weights"
-        r"|images|information|files)\b"
-        r"(?!\s+for)|\b(?:network|internet)\s+(?:access|connection)\b|\bphones?\s+home\b|\baccess(?:es"
-        r"|ing)?\s+(?:to\s+)?(?:the\s+)?(?:internet|network|web)\b|\binternet\s+access\b",
-        "other machines",
-    ),
-    (
-        r"\b(?:allocat|exhaust|hog|overload|overwhelm|crash|freez|hang)\w*\s+(?:[\w-]+\s+){0,4}?"
-        r"(?:memory|ram|host|machine|system|computer|server|cpu|disk|sandbox)\b",
-        "the machine's resources",
-    ),
-    (_PROGRAM, "other programs"),
-)
-_REACHES = tuple((re.compile(pattern, re.I), what) for pattern, what in _REACH)
-# "must not read files" asks for nothing.
-_NEVER = re.compile(r"\b(?:no|not|without|never|cannot|neither|nor|\w+n't)(?:\s+[a-z]+){0,3}\s*$")
-_DENIED = re.compile(r"\s*(?:is\s+|are\s+|be\s+)?(?:disabled|off|denied|forbidden|blocked|prohibited)\b")
 _PLACES = re.compile(r"\bhttps?://\S+|(?<![\w<])(?:~|\.{1,2})?(?:/[\w.-]+){2,}/?|\b[\w-]{1,64}@[\w.-]+\b")
 
 
@@ -224,16 +149,6 @@ def without_orders(low: str) -> tuple[str, tuple[str, ...]]:
         return " ; "
 
     return _ORDER.sub(gone, low), tuple(said for said in cut if said)
-
-
-def reaches(low: str) -> tuple[str, str] | None:
-    """What outside the sandbox a network is asked to reach, and the words; ``None`` if it is not."""
-    for pattern, what in _REACHES:
-        for hit in pattern.finditer(low):
-            before, after = low[max(0, hit.start() - 60) : hit.start()], low[hit.end() : hit.end() + 30]
-            if not _NEVER.search(before) and not _DENIED.match(after):
-                return what, shown(hit.group())
-    return None
 
 
 def without_places(low: str) -> tuple[str, tuple[str, ...]]:

@@ -33,7 +33,7 @@ _ALIASES: tuple[tuple[str, str], ...] = (
 # Digits are what several data sets show, so the bare word names a data set only if no other is named.
 _DIGITS = r"(?:hand[\s_-]*written[\s_-]*)?digits?"
 _EDGES = (r"(?<![a-z0-9])(?:", r")(?![a-z0-9]|[.-]\d|-(?:c|p|m|lt)\b)")
-_JOIN = r"\s*(?:,?\s*(?:and|or|plus|versus|vs\.?|&|\+|/)\s*)(?:the\s+)?"
+_JOIN = r"\s*(?:,?\s*(?:(?:and|or)\s+(?:also|then|even)|as\s+well\s+as|and|or|plus|versus|vs\.?|&|\+|/)\s*)(?:the\s+)?"
 # Well-known names of data sets that are not here: to name them in the refusal, beside a known one too.
 _FOREIGN = re.compile(
     r"(?<![a-z0-9])((?:tiny[\s_-]*|mini[\s_-]*)?imagenet(?:[\s_-]*\d+k?)?|stl[\s_-]*10|[a-eg-z]-?mnist"
@@ -55,6 +55,10 @@ _NO_NAMES = (
     "friend boss students me us "
     "design build make create give "
     "need want please i we you can could would hello hi help write "
+    "cheers regards thanks "
+    "yet just keep still now later today tomorrow tonight monday tuesday wednesday thursday friday saturday sunday "
+    "weekend next last this week month year it's its our his her them that what which who whatever anything everything "
+    "nothing someone everyone fun free sure example instance work production keeping kept how soon release "
     "generate develop show find get train under below parameter parameters budget negative binary"
 )
 _TELLS = (

@@ -48,7 +48,9 @@ class Words:
     def relation(self) -> Relation:
         """What the words before the number say of it, the last one if there are more; else those behind it."""
         kinds = [str(m.lastgroup).rstrip("0123456789") for m in RELATION.finditer(self.tail)]
-        firm = [kind for kind in kinds if kind != "about"] or kinds or [self.suffix or "none"]
+        behind = [self.suffix] if self.suffix and self.suffix not in kinds else []
+        kinds = kinds or behind
+        firm = [kind for kind in kinds if kind != "about"] or kinds or ["none"]
         return firm[-1]  # type: ignore[return-value]
 
     @property
@@ -67,7 +69,7 @@ def take(words: Words, found: Found) -> None:
             f"'{words.tail}{words.said}' is no exact limit; write 'between {low:,} and {high:,} parameters', "
             f"'at most {value:,} parameters' or 'at least {value:,} parameters'"
         )
-    if words.suffix and words.suffix != relation:
+    if words.suffix not in (None, "about", relation):
         raise RequestError(f"'{words.tail}{words.said}' contradicts itself; {ONLY}, {EXAMPLE} or 'over 10k parameters'")
     if relation == "exact":
         found.exact.add(value)

@@ -8,10 +8,10 @@ from decimal import Decimal
 from .quantities import NUMBER, UNIT, value_of
 from .request_limits import RequestError
 
-_UNIT = r"(?:(?:kilo|mega|giga)byte|[kmg]i?b)"
+_UNIT = r"(?:(?:kilo|mega|giga|kibi|mebi|gibi)byte|[kmg]i?b)"
 _PARTS = {"half": "0.5", "quarter": "0.25"}
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-_BYTE = r"(?:(?P<prefix>kilo|mega|giga|[kmg])[\s-]?(?P<binary>i|bi)?)?(?P<byte>bytes?|bits?|b)(?![a-z0-9])"
+_BYTE = r"(?:(?P<prefix>kilo|mega|giga|[kmg])[\s-]?(?P<binary>ibi|i|bi)?)?(?P<byte>bytes?|bits?|b)(?![a-z0-9])"
 # A lone "b" is a billion, and "kb" is bytes.
 _SIZE = re.compile(
     rf"(?:(?P<lead>between|from)\s+)?(?:(?P<low>{NUMBER})(?:[\s-]*(?P<lowsize>[kmg]i?b(?:ytes?)?))?\s*(?P<sep>and|to|-|\.\.+)\s*)?"
@@ -30,7 +30,8 @@ _WIDTHS = (
 _WIDTH_TAIL = r"(?:[\s-]+(?:quanti[sz]\w+|precision|weights?|floats?|integers?|format|numbers?|values?))?"
 _MEMORY = re.compile(
     r"\b(?:v?ram|sram|dram|(?:gpu|video|main|working|peak|activation|runtime|inference"
-    r"|training)[\s-]+memory|activations?)\b"
+    r"|training)[\s-]+memory|activations?|memory(?:\s+[a-z]+){0,4}?\s+(?:while|when|during|at)\s+(?:it\s+|the\s+\w+\s+)?"
+    r"(?:runs?|running|run\s*time|inference|infers?|execut\w+|working|works|loaded))\b"
 )
 _FLOP = (
     r"(?P<scale>[kmgt]|kilo|mega|giga|tera)?[\s-]?(?P<op>flops?|macs?|madds?|mult(?:iply)?[\s-]?adds?"

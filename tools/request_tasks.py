@@ -9,7 +9,7 @@ from .request_limits import RequestError
 _TASKS = re.compile(
     r"\b(?:(?:semantic\s+|instance\s+|image\s+|panoptic\s+)?segment(?:ation|ing|s)?|object\s+detect(?:ion"
     r"|ing|or)s?|bounding\s+box(?:es)?"
-    r"|detects?\s+objects|pose\s+estimation|super[\s-]?resolution|denois(?:ing|er|es?)|inpainting|coloriz\w+"
+    r"|detects?\s+objects|draws?\s+(?:\w+\s+){0,2}box(?:es)?|(?:object\s+)?locali[sz](?:ation|es?|ing)|pose\s+estimation|super[\s-]?resolution|denois(?:ing|er|es?)|inpainting|coloriz\w+"
     r"|(?:variational\s+)?auto[\s-]?encoders?|vaes?|gans?|generative\s+(?:adversarial\s+)?(?:network|net"
     r"|model)s?|diffusion(?:\s+model)?s?"
     r"|(?:image\s+)?caption(?:s|ing|er)?|language\s+models?|(?:text|image|speech)\s+generation"

@@ -16,10 +16,30 @@ PIECES = "pieces"
 _SMALL = {
     word: value
     for value, word in enumerate(
-        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+        (
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        )
     )
 } | {
-    "fifteen": 15,
     "twenty": 20,
     "thirty": 30,
     "fifty": 50,
@@ -30,15 +50,15 @@ _SMALL = {
     "couple of": 2,
 }
 _COUNT = (
-    r"(?<![\w.,-])(?P<n>\d{1,12}|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
-    r"|fifteen|twenty|thirty|fifty)"
+    r"(?:(?<![\w.,-])|(?<=\bx)|(?<=×))(?P<n>\d{1,12}(?=x?\b)|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|fifty)"
 )
 _EPOCHS = (
-    re.compile(r"\b(?:number\s+of\s+)?epochs?\s*(?:=|:|\bof\b|\bis\b)\s*(?P<n>\d{1,6})(?![\w.])"),
+    re.compile(r"\b(?:number\s+of\s+)?epochs?\s*(?:=|:|\bof\b|\bis\b)\s*(?P<n>\d{1,6})(?!\w|\.\d)"),
     re.compile(
         rf"(?:\b(?:and|,)\s+)?(?:\b(?:train(?:ed|ing)?|fit)\s+(?:(?:it|them|that|the\s+\w+)\s+)?)?"
         rf"(?:(?:for|during|over|in|of|with|after|on)\s+)?(?:(?:at\s+most|exactly|just|only|about|the)\s+)?"
-        rf"{_COUNT}[\s-]*(?:full\s+|training\s+|pieces\s+)?epochs?\b(?:\s+of\s+training)?"
+        rf"{_COUNT}[\s-]*(?:full\s+|training\s+|pieces\s+)?ep(?:ochs?)?\b(?:\s+of\s+training)?"
     ),
     re.compile(r"\b(?:one|a\s+single|single)\s+epoch\b(?P<n>)"),
 )
@@ -59,14 +79,14 @@ _CANDIDATES = (
         rf"|million|billion|k\b|m\b|[kmg]i?b\b|(?:or|and|to|in|on|at|for|with|of|x|max|min|limit"
         rf"|trainable)\b)[a-z][a-z0-9-]*\s+){{0,4}}?{_PLURAL}\b"
     ),
-    re.compile(r"\bcandidates?\s*(?:=|:)\s*(?P<n>\d{1,6})(?![\w.])"),
+    re.compile(r"\bcandidates?\s*(?:=|:)\s*(?P<n>\d{1,6})(?!\w|\.\d)"),
     re.compile(r"\ba\s+couple\s+of\s+(?:\w+\s+){0,2}?" + _PLURAL + r"\b(?P<n>)"),
     re.compile(r"\b(?P<n>1|one|a\s+single|single)\s+(?:candidate|variant|version|design)\b"),
 )
 _SEED = re.compile(
     r"(?:\b(?:with|using|use|and)\s+)?(?:\b(?:a|the)\s+)?(?:\brandom\s+)?\bseed(?:ed)?\s*(?:=|:|\b(?:of|is"
     r"|to|with|number)\b)?\s*"
-    r"(?P<n>-?\d{1,12})(?![\w.]|,\d)"
+    r"(?P<n>-?\d{1,12})(?!\w|[.,]\d)"
 )
 _NO_TRAIN = re.compile(
     r"\b(?:without|no|skip(?:ping)?|before)\s+(?:any\s+|the\s+)?train(?:ing)?(?:\s+it)?\b(?!\s+(?:data|set))"

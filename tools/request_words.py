@@ -51,8 +51,9 @@ SUFFIX = re.compile(
     rf"[\s,-]*(?:(?P<most1>or\s+(?:less|fewer|lower|smaller))|(?P<least1>or\s+(?:more|greater|higher"
     rf"|larger)))(?![a-z])(?!\s+than\b)"
     rf"|[\s,-]*(?:(?P<most>(?:or|and)\s+{_LESS}|max(?:imum)?|at\s+(?:most|max)|tops|budget|limit|cap)"
-    rf"|(?P<least>(?:or|and)\s+(?:{_MORE}|up(?:wards?)?)|min(?:imum)?|at\s+(?:least|min)|\+))"
-    r"(?![a-z])(?!\s+than\b)(?!\W*(?:an?\s+)?\d)"
+    rf"|(?P<least>(?:or|and)\s+(?:{_MORE}|up(?:wards?)?)|min(?:imum)?|at\s+(?:least|min)|\+)"
+    r"|(?P<exact>exactly|precisely)|(?P<about>roughly|approximately|approx|(?:about|around)(?=\s*(?:[.,;!?)]|$|and\b))))"
+    r"(?![a-z])(?!\s+than\b)(?![^\w,;.]*(?:an?\s+)?\d)"
 )
 
 
@@ -73,11 +74,12 @@ COUNTABLE = (
 )
 # What may follow a number that has no noun: nothing that could be counted by it.
 THEN_NOTHING = re.compile(
-    rf"[\s-]*(?:$|\d|[.,;:!?)\]]|[a-z_]+\s*=|[^\x00-\x7f]|(?:and|but|or|for|on|with|in|that|which|please|total|overall"
-    rf"|using|to|at|max|min|"
+    rf"[\s-]*(?:$|\d|[.,;:!?)\]<>≤≥=]|[a-z_]+\s*=|[^\x00-\x7f]|/|of\s+(?:them|these|those)\b|(?:and|but|or|for|on|with|in|that|which|please|total|overall"
+    rf"|using|to|at|max|min|cheers|thanks|thank|thx|ta|pls|plz|lol|haha|ok|okay|regards|best|asap|if|when|while|because|since|so|hence|thus|then|as|by|is|are|will|would|should|must|may|can|"
     rf"under|below|over|above|no|not)\b"
     rf"|(?:(?!{COUNTABLE})[a-z][a-z-]*\s+){{0,3}}"
-    rf"(?:classifiers?|networks?|nets?|models?|cnns?|convnets?|architectures?|{MARK}))"
+    rf"(?:classifiers?|networks?|nets?|models?|cnns?|convnets?|architectures?|res\w*nets?|(?:dense|mobile)nets?"
+    rf"|transformers?|mixers?|inception|mlps?|perceptrons?|vits?|convnext|{MARK}))"
 )
 FLOPS = re.compile(r"[\s-]*flops?\b(?:\s+(?:budget|limit|cap))?")
 """Behind a number; sizes of operations were put into this form before."""
@@ -93,7 +95,9 @@ COUNTS = re.compile(
 BESIDE = re.compile(
     r"(?<![\w.,-])\d{1,3}[\s-]*(?:years?|yrs?)(?:[\s-]*old)?\b"
     r"|(?<![\w.,-])\d{1,3}\s+(?:gpus?|cpus?|cores|students|people|kids|children|colleagues|friends)\b"
-    r"|\b(?:homework|exercise|assignment|chapter|lesson|lecture|task|question|part|figure|section|week|day"
+    r"|\b(?:(?:home|course)work|exercise|assignment|chapter|lesson|lecture|task|question|part|figure|section|week|day"
+    r"|clause|worksheet|work\s+sheet|annex|appendix|article|paragraph|item|point|requirement|req|ticket|issue|page|step"
+    r"|phase|milestone|sprint|team|room|lab|semester|grade|year|exam|problem|project|slide|table|row|example|experiment"
     r"|no\.)\s+#?\d{1,3}(?![\w.,])"
     r"|(?<![\w.,-])(?:19|20)\d\d(?=\s+(?:competition|edition|course|class|challenge|workshop|season|version))"
 )

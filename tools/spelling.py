@@ -7,18 +7,19 @@ and if it begins with the same letter. Digits are never changed: cifar10 and cif
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 
 _DATASETS = "digits mnist fashion cifar svhn imagenette celeba places"
 _WORDS = (
     "parameters parameter params weights weight classifier classifiers classification classify classifies recognize "
     "network networks model models convolutional convolution convolutions handwritten trainable "
-    "under below within most least maximum minimum between exactly budget fewer smaller larger greater exceed without "
+    "under below above about around roughly approximately within most "
+    "least maximum minimum between exactly budget fewer smaller larger greater exceed without "
     "residual resnet depthwise separable mobilenet inception densenet squeeze excite channel attention transformer "
     "convnext mixer plain perceptron connected densely connections layers "
     "thousand million billion hundred train training accuracy epochs epoch variants candidates versions different "
-    "kilobytes megabytes bytes flops"
+    "street house numbers number kilobytes megabytes bytes flops"
 )
 # Names of data sets that are not here and must not be read as one that is; words of requests that look misspelled.
 _NAMES = (
@@ -26,7 +27,9 @@ _NAMES = (
     "byte parametric parametrise parameterize parametrized trained trains trainer modelled modeled resnext googlenet "
     "megabits kilobits gigabits gigabytes terabytes bits convnet convnets convs resnets densenets "
     "transforms plains shufflenet squeezenet efficientnet "
-    "mnists cifars perceptrons depths fashioned"
+    "abut abort aborts abode arouse aground approximate approximated approximates houses horse horses hours mouse "
+    "streets streams stream numbered numbering members "
+    "approximation mnists cifars perceptrons depths fashioned"
 )
 # Comparisons whose blank was forgotten.
 _JOINED = {
@@ -39,6 +42,31 @@ _JOINED = {
     "nomore": "no more",
     "notmore": "not more",
 }
+# Short words are only sure between others: "at lest 10k", "mroe then 10k".
+_BETWEEN = (
+    (
+        re.compile(r"\b(at)\s+([a-z]{3,6})(?=\s+(?:an?\s+)?(?:\d|half|one|two|three|ten|twenty|fifty|hundred))"),
+        "least most max",
+    ),
+    (
+        re.compile(
+            r"()\b([a-z]{3,8})(?=\s+(?:th[aeu]n|tahn|thn)\s+(?:an?\s+)?(?:\d|half|one|two|three|ten|twenty|fifty|hundred))"
+        ),
+        "less more fewer smaller larger greater lower higher bigger",
+    ),
+    (
+        re.compile(
+            r"()\b((?!blow|ever|oven|cover|undue)[a-z]{3,6})(?=\s+\d[\d.,]*\s*(?:k|m|million|thousand)?\s+(?:param|weight))"
+        ),
+        "over",
+    ),
+    (
+        re.compile(
+            r"()\b([a-z]{3,7})(?=\s+(?:different\s+)?(?:variants|candidates|versions|alternatives|proposals|epochs)\b)"
+        ),
+        "two three four five six seven eight nine ten twelve",
+    ),
+)
 _WORD = re.compile(r"(?<![^\W_])[a-z]{4,}(?![^\W_]*[^\x00-\x7f])")
 _LONG, _LONGER = 5, 8
 """Letters from which one letter may be wrong, and from which two may be; shorter words may have two swapped."""
@@ -62,7 +90,18 @@ def corrected(text: str, known: frozenset[str] = frozenset()) -> tuple[str, tupl
             notes.append(note)
         return found
 
-    return _WORD.sub(mended, text), tuple(notes)
+    def between(hit: re.Match[str], words: list[str]) -> str:
+        word, before = hit[2], f"{hit[1]} " if hit[1] else ""
+        near = [other for other in words if edits(word, other) <= 1 or sorted(word) == sorted(other)]
+        if len(near) != 1 or word in (*words, "last", "mere", "rather", "other"):
+            return hit.group()
+        notes.append(f"'{before}{word}' was read as '{before}{near[0]}'")
+        return f"{before}{near[0]}"
+
+    for pattern, words in _BETWEEN:
+        text = pattern.sub(partial(between, words=words.split()), text)
+    text = re.sub(r"(?<=less |ewer |more |ller |rger |ater |ower |gher |gger )(?:th[eu]n|tahn|thn)\b", "than", text)
+    return _WORD.sub(mended, text), tuple(dict.fromkeys(notes))
 
 
 def vocabulary() -> frozenset[str]:
@@ -88,6 +127,7 @@ def meant(word: str) -> str | None:
             continue
         distance = edits(word, other)
         swapped = sorted(word) == sorted(other)
+        most = max(most, 2 * (swapped and len(word) > _LONG and word[0] == other[0]))
         # "undr" and "svnh", but not any other word of four letters.
         short = min(len(word), len(other)) < _LONG and not swapped and len(other) <= len(word)
         if distance <= most and not short and (word[0] == other[0] or swapped):

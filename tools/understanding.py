@@ -15,9 +15,12 @@ from ..memory.types import Request, RequestLimits
 from .characters import folded, readable, visible
 from .generators.headers import ANY
 from .quantities import UnclearNumber, plain_numbers
-from .request_asides import reaches, shown, without_orders, without_pieces, without_places
+from .request_asides import shown, without_orders, without_pieces, without_places
 from .request_datasets import NoDataset, read_request
 from .request_limits import RequestError
+from .request_phrases import plain_comparisons
+from .request_reaches import reaches
+from .request_sheets import plain_marks, unquoted, without_sheets
 from .request_sizes import plain_sizes
 from .request_styles import Styles, contradiction, read_styles
 from .request_tasks import passed_over, refuse_other_tasks
@@ -37,8 +40,10 @@ _NO_END = "".join(
         "max",
         "min",
         "mind",
+        "c",
         "ca",
         "approx",
+        "aprox",
         "mio",
         "mrd",
         "mln",
@@ -124,9 +129,8 @@ def _understand(text: str, reading: _Reading) -> Understood:
     if len(clean) > MAX_CHARS:
         raise RequestError(f"the request has {len(clean):,} characters; say it in at most {MAX_CHARS:,}")
     reading.note(notes)
-    clean = re.sub(r"^\s*(?:\d{1,2}[.)]|[-*#>]+)\s+(?=[^\W\d_])", "", clean, flags=re.M)
-    clean = re.sub(r" {2,}", " ", re.sub(r"\s*\n\s*", "\n", clean.strip()))
-    rest, pieces = without_pieces(clean)
+    clean = re.sub(r" {2,}", " ", re.sub(r"\s*\n\s*", "\n", plain_marks(clean).strip()))
+    rest, pieces = without_pieces(without_sheets(unquoted(clean)))
     reading.language = language_of(rest)
     low, orders = without_orders(_in_english(rest, reading))
     if reached := reaches(low):
@@ -169,7 +173,7 @@ def _in_english(text: str, reading: _Reading) -> str:
         code = language_of(sentence, reading.language)
         english = folded(sentence) if code == "en" else tongues()[code].english(sentence)
         english = re.sub(r"\bw/o\b", "without", re.sub(r"\bw/(?=\s|\d)", "with ", english))
-        english = re.sub(r"\*\*|(?<!\d)\*|\*(?!\d)", "", english)
+        english = re.sub(r"\*\*|(?<!\d)\*|\*(?!\d)|[\"«»「」『』]", "", english)
         english = re.sub(
             r"\b(less|fewer|more|smaller|larger|greater|bigger|higher|lower)\s+then\b", r"\1 than", english
         )
@@ -192,6 +196,7 @@ def _read_beside(low: str, reading: _Reading) -> str:
         if reading.styles.wished == ANY:
             reading.note([f"'{shown(words)}' was passed over: a style ({style}) can be asked for, not excluded"])
     refuse_other_tasks(low)
+    low = plain_comparisons(low)
     low, notes = plain_sizes(low)
     reading.note(notes)
     low, reading.wishes = read_wishes(low)

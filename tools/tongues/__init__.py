@@ -7,6 +7,7 @@ and accents; ``*`` at the end of a word stands for any ending. What no table kno
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -35,6 +36,8 @@ class Tongue:
         signs: folded words by which the language is told from others.
         letters: characters, each by the one that the phrases are written with.
         stems: beginnings of words that tell as much.
+        runs: phrases of several words that tell as much.
+        accented: words and beginnings of words with the accents that the language gives them.
         amounts: phrases that mean a number, longest first.
         pattern, meanings: all phrases as one expression, longest first, and the English of each by its group's place.
     """
@@ -45,6 +48,8 @@ class Tongue:
     spaced: bool
     signs: frozenset[str]
     stems: tuple[str, ...]
+    runs: tuple[str, ...]
+    accented: tuple[str, ...]
     numerals: Numerals
     letters: dict[int, str]
     amounts: tuple[tuple[re.Pattern[str], str], ...]
@@ -91,16 +96,27 @@ def language_of(text: str, likely: str = "en") -> str:
         return "ja" if likely == "ja" else "zh"
     plain = folded(text)
     words = set(_LETTERS.findall(plain))
+    spaced = " ".join(["", *re.findall(r"[^\W_]+", plain), ""])
+    accented = {word for word in _LETTERS.findall(unicodedata.normalize("NFC", text.lower())) if not word.isascii()}
+    # A misspelled English word has no accents.
+    foreign = {folded(word) for word in accented}
     scores = {
         code: len(words & _telling()[code])
-        + sum(word.startswith(tongue.stems) and meant(word) is None for word in words - vocabulary())
+        + sum(
+            word.startswith(tongue.stems) and (word in foreign or meant(word) is None) for word in words - vocabulary()
+        )
+        + sum(f" {run} " in spaced for run in tongue.runs)
         + tongue.numerals.in_words(plain)
         for code, tongue in tongues().items()
         if tongue.spaced
     }
     scores["de"] += _GERMAN.search(text) is not None
-    best = max(scores, key=lambda code: (scores[code], code == likely, code == "en"))
-    return best if scores[best] > scores.get(likely, 0) else likely
+    # Of two that share their words, the one that puts the accents so: "parâmetros" is no Spanish.
+    spelled = {code: sum(word.startswith(tongues()[code].accented) for word in accented) for code in scores}
+    best = max(scores, key=lambda code: (scores[code], spelled[code], code == likely, code == "en"))
+    if likely not in scores or (scores[best], spelled[best]) > (scores[likely], spelled[likely]):
+        return best if scores[best] else likely
+    return likely
 
 
 @cache
@@ -114,6 +130,7 @@ def _telling() -> dict[str, frozenset[str]]:
 def _tongue(code: str, table: dict[str, Any]) -> Tongue:
     spaced = bool(table.get("spaced", True))
     phrases = {folded(str(key)): str(value or "") for key, value in (table.get("phrases") or {}).items()}
+    raw = [str(key).lower() for key in (*(table.get("phrases") or {}), *(table.get("signs") or ()))]
     keys = sorted(phrases, key=len, reverse=True)
     amounts = tuple((re.compile(_expression(key, spaced)), phrases[key]) for key in keys if phrases[key].isdigit())
     parts = [f"(?P<p{n}>{_expression(key, spaced)})" for n, key in enumerate(keys)]
@@ -127,6 +144,8 @@ def _tongue(code: str, table: dict[str, Any]) -> Tongue:
         spaced=spaced,
         signs=frozenset(signs - {folded(str(word)) for word in (table.get("shared") or ())}),
         stems=tuple(key[:-1] for key in phrases if re.fullmatch(r"[^\W\d_]{6,}\*", key)),
+        runs=tuple(f"{key}" for key in phrases if " " in key and key.replace(" ", "").isalpha() and spaced),
+        accented=tuple({word for key in raw for word in key.replace("*", "").split() if not word.isascii()}),
         numerals=numerals,
         letters={ord(key): str(value) for key, value in (table.get("letters") or {}).items()},
         amounts=amounts,

@@ -12,7 +12,7 @@ _HAN_DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {
 _HAN_TENS = {"十": 10, "百": 100, "千": 1000}
 _HAN_MYRIADS = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
 _HAN_ALL = "".join([*_HAN_DIGITS, *_HAN_TENS, *_HAN_MYRIADS])
-_HAN = re.compile(rf"[\d.,]*[{_HAN_ALL}][\d.{_HAN_ALL}]*")
+_HAN = re.compile(rf"[\d.,]*[{_HAN_ALL}](?:\.?[\d{_HAN_ALL}])*")
 _COUNTED = re.compile(r"\s*(?:个|個|种|種|层|層|つ|類|类|轮|輪|エポック|候補|案|パターン|通り|兆字节|M|K)")
 
 
@@ -38,7 +38,9 @@ class Numerals:
             end = r"(?![^\W\d_])"
             scaled = rf"(?:{'|'.join(re.escape(w) for w in sorted(self._scales, key=len, reverse=True))})"
             # "80 bis 120 Tausend": the scale counts for both.
-            lower = r"(?:(?P<lower>\d[\d ]{0,11}(?:\.\d+)?)(?P<sep>\s*[-–]\s*|\s+(?!\d)[^\W\d_]{1,3}\s+))?"
+            lower = (
+                r"(?:(?<!cifar[ -])(?P<lower>\d[\d ]{0,11}(?:\.\d+)?)(?P<sep>\s*[-–]\s*|\s+(?!\d)[^\W\d_]{1,3}\s+))?"
+            )
             digits = rf"(?<![\w.,]){lower}(?P<digits>\d[\d ]{{0,11}}(?:\.\d+)?)[\s-]*(?P<scale>{scaled}){end}\.?"
             self._run = re.compile(rf"{digits}|(?<![^\W_])(?P<run>{one}(?:{between}{one})*){end}")
 
