@@ -146,7 +146,7 @@ class Watcher:
         judged = sum(one.raw_candidate_id is not None for one in slots)
         metrics = self._metrics(stored, cycle)
         above = None if bar is None else sum(value >= bar for value in metrics.values())
-        mean = summarise(list(metrics.values()))
+        mean = summarise(list(metrics.values()), share=True)
         look = CycleLook(
             cycle=cycle.n,
             valid=_share(as_written, judged),

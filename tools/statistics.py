@@ -73,8 +73,11 @@ def wilson_interval(count: int, total: int, confidence: float = CONFIDENCE) -> I
     return Interval(share, low, high)
 
 
-def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+def t_interval(values: Sequence[float], confidence: float = CONFIDENCE, *, share: bool = False) -> Interval:
     """Student's t-interval of a mean. No value: nothing; one value: a mean without an interval.
+
+    Args:
+        share: the values lie in 0 to 1, so the interval of their mean does too.
 
     Raises:
         ValueError: a value is not finite.
@@ -90,12 +93,13 @@ def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
 
     quantile = float(stats.t.ppf(0.5 + confidence / 2, len(values) - 1))
     half = quantile * statistics.stdev(values) / math.sqrt(len(values))
-    return Interval(mean, mean - half, mean + half)
+    low, high = mean - half, mean + half
+    return Interval(mean, max(0.0, low), min(1.0, high)) if share else Interval(mean, low, high)
 
 
-def summarise(values: Sequence[float], confidence: float = CONFIDENCE) -> Summary:
-    """Mean with its t-interval, median, best and deviation of a sample; ``None`` where it is too small."""
-    mean, low, high = t_interval(values, confidence)
+def summarise(values: Sequence[float], confidence: float = CONFIDENCE, *, share: bool = False) -> Summary:
+    """Mean with its :func:`t_interval`, median, best and deviation of a sample; ``None`` where it is too small."""
+    mean, low, high = t_interval(values, confidence, share=share)
     return Summary(
         n=len(values),
         mean=mean,

@@ -55,6 +55,7 @@ def test_small_samples() -> None:
     assert t_interval([]) == (None, None, None)
     assert t_interval([0.5]) == (0.5, None, None)
     assert t_interval([0.5, 0.5]) == (0.5, 0.5, 0.5)
+    assert t_interval([0.1, 0.9], share=True) == (0.5, 0.0, 1.0)
     assert summarise([]) == (0, None, None, None, None, None, None)
     assert summarise([0.25]) == (1, 0.25, None, None, 0.25, 0.25, None)
     found = summarise([0.1, 0.2, 0.6])

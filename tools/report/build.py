@@ -103,7 +103,7 @@ def _cycle(
         valid=_valid([one for one in slots if not one.grafted]),
         trained=len(values),
         failed_trials=sum(trial.state == "failed" for trial in trials),
-        accuracy=Accuracy.model_validate(summarise(values)._asdict()),
+        accuracy=Accuracy.model_validate(summarise(values, share=True)._asdict()),
         above_threshold=_above(values, bar),
         novel=sum(one.novel is True for one in slots),
         duplicates=len(kinds),

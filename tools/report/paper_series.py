@@ -271,7 +271,5 @@ def spread_of(texts: Sequence[str]) -> Value:
 
 def mean_value(values: Sequence[float], *, share: bool = False) -> Value:
     """A mean with Student's interval, that of a share within 0 and 1."""
-    estimate, low, high = t_interval(values)
-    if share and low is not None and high is not None:
-        low, high = max(0.0, low), min(1.0, high)
+    estimate, low, high = t_interval(values, share=share)
     return Value(value=estimate, low=low, high=high)
