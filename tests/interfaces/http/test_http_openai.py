@@ -160,7 +160,7 @@ def test_too_many_are_refused_before_the_stream_begins(
     chat: openai.OpenAI, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backend.chats, "_most", 0)
-    with pytest.raises(openai.RateLimitError, match="too many calls are waiting"):
+    with pytest.raises(openai.RateLimitError, match="more are not taken"):
         ask(chat, said("a digits classifier"), stream=True)
 
 
