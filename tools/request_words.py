@@ -97,7 +97,7 @@ BESIDE = re.compile(
     r"|(?<![\w.,-])\d{1,3}\s+(?:gpus?|cpus?|cores|students|people|kids|children|colleagues|friends)\b"
     r"|\b(?:(?:home|course)work|exercise|assignment|chapter|lesson|lecture|task|question|part|figure|section|week|day"
     r"|clause|worksheet|work\s+sheet|annex|appendix|article|paragraph|item|point|requirement|req|ticket|issue|page|step"
-    r"|phase|milestone|sprint|team|room|lab|semester|grade|year|exam|problem|project|slide|table|row|example|experiment"
+    r"|phase|milestone|sprint|team|room|lab|semester|grade|year|exam|problem|project|slide|table|row|cell|entry|case|trial|example|experiment"
     r"|no\.)\s+#?\d{1,3}(?![\w.,])"
     r"|(?<![\w.,-])(?:19|20)\d\d(?=\s+(?:competition|edition|course|class|challenge|workshop|season|version))"
 )

@@ -67,6 +67,8 @@ _BETWEEN = (
         "two three four five six seven eight nine ten twelve",
     ),
 )
+# The one word that every limit needs, with an ending of whatever language: "parametrii", "parametern".
+_PARAMETERS = re.compile(r"paramet(?!er$|ri[csz])[a-z]{1,5}")
 _WORD = re.compile(r"(?<![^\W_])[a-z]{4,}(?![^\W_]*[^\x00-\x7f])")
 _LONG, _LONGER = 5, 8
 """Letters from which one letter may be wrong, and from which two may be; shorter words may have two swapped."""
@@ -120,6 +122,8 @@ def meant(word: str) -> str | None:
     """The word of requests that a misspelled word stands for; ``None`` if it is right, or nothing is near."""
     if word in _right() or len(word) > 20:
         return None
+    if _PARAMETERS.fullmatch(word):
+        return "parameters"
     near: dict[int, list[str]] = {}
     for other in (*_WORDS.split(), *_DATASETS.split()):
         most = 1 + (min(len(word), len(other)) >= _LONGER)
