@@ -7,6 +7,7 @@ takes no job with it: running ones go on, waiting ones are started by the next b
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from .folder import QUEUE, JobFolder, stamp
-from .model import Job, JobError, Progress, QueueFull, is_id, new_id
+from .model import CANCELLED, Job, JobError, Progress, QueueFull, is_id, new_id
 from .process import end_process, free_slot, start_process
 
 REGISTRY: Final = "netwright.interfaces.toolbox:registry"
@@ -170,8 +171,10 @@ class JobBoard:
                 folder.end("cancelled", "cancelled before it began")
                 folder.marker.unlink(missing_ok=True)
         if job.state == "running":
+            with contextlib.suppress(OSError):  # a full disk must not keep it running
+                folder.take_back()
             end_process(folder)
-            folder.end("cancelled", "cancelled by the caller")
+            folder.end("cancelled", CANCELLED)
         return folder.job()
 
     def _of(self, job_id: str) -> JobFolder:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...memory.files import write_whole
-from .model import Job, JobError, JobState, Progress
+from .model import CANCELLED, Job, JobError, JobState, Progress
 
 QUEUE: Final = "queue"
 """Folder beside the jobs' with an empty file for each that waits for its turn."""
@@ -95,6 +95,10 @@ class JobFolder:
         """Note that a process was made; by the board before and after, then by the process itself."""
         before = self.started() or {"at": stamp()}
         write_json(self.path / "started.json", {**before, "pid": pid})
+
+    def take_back(self) -> None:
+        """Note that it is being cancelled: who looks after its process is gone need not wait for :meth:`end`."""
+        write_json(self.path / "cancel.json", {"at": stamp()})
 
     def end(self, state: JobState, error: str | None = None) -> None:
         """Note how it ended; the first to say so is believed, for a process and its canceller may both want to."""
@@ -179,5 +183,8 @@ class JobFolder:
             return ended["state"], ended["at"], ended["error"]
         if alive:
             return "running", None, None
+        taken_back: dict[str, Any] | None = read_json(self.path / "cancel.json")
+        if taken_back is not None:
+            return "cancelled", taken_back["at"], CANCELLED
         why = "its process died (killed, or the machine went down)" if started else "it was given up before its start"
         return "interrupted", None, f"{why}: submit it again; what is on record is not done twice"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 JobState = Literal["queued", "running", "complete", "failed", "cancelled", "interrupted"]
 """``failed``: the tool said that it cannot. ``interrupted``: its process died before it said anything."""
 
+CANCELLED: Final = "cancelled by the caller"
 ENDED: Final[frozenset[str]] = frozenset({"complete", "failed", "cancelled", "interrupted"})
 
 _ID: Final = re.compile(r"job-[0-9a-f]{16}-[0-9a-f]{8}")

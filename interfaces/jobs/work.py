@@ -23,7 +23,7 @@ from ...tools.registry import Cancelled, Context, Registry, ToolError
 from ..toolbox.shared import Shared
 from ..toolbox.words import explain_error
 from .folder import JobFolder
-from .model import Progress
+from .model import CANCELLED, Progress
 
 LEAST_S: Final = 0.2
 """Seconds between two lines that say the same at first; they grow apart, so that hours of work leave a small file."""
@@ -75,7 +75,7 @@ def main(path: str, registry: str, *files: str) -> int:
         make: Callable[[], Registry] = getattr(importlib.import_module(module), name)
         _run(folder, make(), cancelled)
     except (KeyboardInterrupt, Cancelled):
-        folder.end("cancelled", "cancelled by the caller")
+        folder.end("cancelled", CANCELLED)
         return 130
     except Exception as error:
         if not isinstance(error, ToolError):

@@ -105,6 +105,20 @@ def test_a_job_can_be_cancelled_before_its_process_is_up(
         assert not JobFolder(netwright_home / "jobs" / job.id).alive()
 
 
+def test_a_job_whose_process_went_by_its_canceller_is_cancelled(netwright_home: Path) -> None:
+    """Whoever looks between the end of the process and the canceller's note does not read that the machine failed."""
+    with JobBoard(netwright_home, dispatch=False, registry=REGISTRY) as board:
+        job = board.submit("sleep", {})
+        folder = JobFolder(netwright_home / "jobs" / job.id)
+        folder.start(None)
+        folder.marker.unlink()
+        assert board.status(job.id).state == "interrupted"
+        folder.take_back()
+        assert board.status(job.id).state == "cancelled"
+        folder.end("complete")
+        assert board.status(job.id).state == "complete"
+
+
 def test_what_lies_in_the_queue_for_no_job_stops_nobody(board: JobBoard, netwright_home: Path) -> None:
     jobs = netwright_home / "jobs"
     with JobBoard(netwright_home, dispatch=False) as looking:
