@@ -52,6 +52,7 @@ class Learner:
         most_pairs: of a tune; the best of each prompt in turn. A growing corpus then raises what is learned from.
         reinforcer: trains by GRPO in the cycles where ``improvement`` names it.
         improvement: what a cycle does, in order: ``sft``, ``grpo`` or both.
+        stopping: asked after each step of a tune whether to stop.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Learner:
         most_pairs: int | None = None,
         reinforcer: Reinforcer | None = None,
         improvement: Callable[[int], Sequence[str]] = lambda cycle: ("sft",),
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.model = model
         self.records = records
@@ -96,6 +98,7 @@ class Learner:
         self.most_pairs = most_pairs
         self.reinforcer = reinforcer
         self.improvement = improvement
+        self.stopping = stopping
 
     def newest(self) -> Path | None:
         """Folder of the campaign's newest active adapter; the initial one, if any, before the first tune."""
@@ -139,12 +142,13 @@ class Learner:
     def tune(self, run: str, cycle: int) -> Adapter | None:
         """Tune on the corpus after ``cycle``; its adapter, or ``None`` when there is nothing to learn from.
 
-        An adapter that is recorded already is not tuned again; an interrupted tune starts over from the
-        same inputs and seed, and so ends in the same weights. If what the cycle wrote is a collapse, the adapter that
+        An adapter that is recorded already is not tuned again; an interrupted tune goes on from its newest
+        checkpoint, and so ends in the same weights. If what the cycle wrote is a collapse, the adapter that
         wrote it is taken back first, and tuning goes on from the one before.
 
         Raises:
-            Stopped: the reinforcer was asked to stop; what it scored is on record, and the tune starts over later.
+            Stopped: it was asked to stop. The tune goes on from its checkpoint later; a reinforcement starts over, with
+                what it scored on record.
         """
         if not self.enabled or self.model.base_folder is None:
             return None
@@ -199,6 +203,8 @@ class Learner:
             seed=derive_seed(self.seed, "tune", cycle),
             start_adapter=start,
             progress=self.progress,
+            stopping=self.stopping,
+            checkpoints=self.adapters.at_work(cycle, step),
         )
 
     def _take_back(self, run: str, cycle: int) -> str | None:

@@ -14,7 +14,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
-from ..tools.rewards import Stopped
+from ..tools.stopping import Stopped
 from .services import Services
 from .writing import SlotState, WritingState, add_writing, fan_out
 
@@ -82,7 +82,7 @@ def admit(state: CampaignState, runtime: Runtime[Services]) -> Command[Literal["
 
 
 def tune(state: CampaignState, runtime: Runtime[Services]) -> Command[Literal["tune", "close_cycle"]]:
-    """Tune the model on the corpus as it now is; a stop request within leaves it to the next run."""
+    """Tune the model on the corpus as it now is; a stop within it is gone on from by the next run."""
     services = runtime.context
     with services.stage(state["run"], state["cycle"], "tune"):
         try:

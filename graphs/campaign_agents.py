@@ -113,6 +113,7 @@ def learner(
         if reinforced
         else None,
         improvement=improvement(settings.improve, config.grpo.order),
+        stopping=stopping,
     )
 
 

@@ -9,12 +9,14 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 
+from .files import flush_folder
 from .home import home
 from .records import Records, RecordsError
 from .rows import Adapter
 
 _UNFINISHED: Final = ".unfinished-"
 _STAGED: Final = ".staged-"
+_AT_WORK: Final = ".at-work-"
 _VERSION: Final = re.compile(r"cycle-(\d{3,})(?:-v(\d+))?")
 
 
@@ -66,7 +68,7 @@ class AdapterStore:
         folder = self._unfinished(cycle)
         if not folder.is_dir() or not any(folder.iterdir()):
             raise RecordsError(f"no adapter of cycle {cycle} was written to {folder}: call begin, then save")
-        _flush(folder)
+        flush_folder(folder)
         final = self._free_name(cycle)
         os.rename(folder, final)
         adapter = self._records.put_adapter(
@@ -78,8 +80,9 @@ class AdapterStore:
                 metrics=metrics or {},
             )
         )
-        for staged in self._root.glob(f"{_STAGED}cycle-{cycle:03d}-*"):
-            shutil.rmtree(staged, ignore_errors=True)
+        for kind in (_STAGED, _AT_WORK):
+            for done in self._root.glob(f"{kind}cycle-{cycle:03d}-*"):
+                shutil.rmtree(done, ignore_errors=True)
         return adapter
 
     def staged(self, cycle: int, name: str, write: Callable[[Path], object]) -> Path:
@@ -98,9 +101,19 @@ class AdapterStore:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
             write(part)
-            _flush(part)
+            flush_folder(part)
             os.rename(part, final)
         return final
+
+    def at_work(self, cycle: int, name: str) -> Path:
+        """Folder for what a training on the way to the adapter of ``cycle`` goes on from after a stop or a kill.
+
+        It may not be there yet. The commit of the cycle clears it away.
+
+        Args:
+            name: says which training it is.
+        """
+        return self._root / f"{_AT_WORK}cycle-{cycle:03d}-{name}"
 
     def find(self, cycle: int) -> Adapter | None:
         """The active adapter of a cycle."""
@@ -177,11 +190,3 @@ def _existing(adapter: Adapter) -> Path:
             f"the adapter of cycle {adapter.cycle} is recorded at {path}, which is gone: roll back to an earlier one"
         )
     return path
-
-
-def _flush(folder: Path) -> None:
-    """Bring the files to disk before the folder gets the name that others trust."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and folders brought to disk."""
 
 from __future__ import annotations
 
@@ -24,3 +24,11 @@ def write_whole(path: Path, content: bytes, *, flush: bool = True) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)  # half a file on a full disk is no use to anyone
         raise
+
+
+def flush_folder(folder: Path) -> None:
+    """Bring the files below a folder to disk, before the folder is named as one that others trust."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())

@@ -6,7 +6,6 @@ whatever it did before. Importing this module is cheap; TRL is imported by the f
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -16,9 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from .devices import release_gpu_memory
+from .finetuning_checkpoints import Spent, TuneCheckpoints, inputs_hash
 from .finetuning_config import PROJECTIONS, LoraSettings, TuneConfig, TuneProgress, TuneReport
 from .finetuning_plan import Message, TuningPair, Weighting, plan_batches, rank_weights
 from .finetuning_trainer import build_trainer, save_adapter, tuning_process
+from .stopping import Stopped
 
 __all__ = [
     "PROJECTIONS",
@@ -46,19 +47,25 @@ def tune(
     seed: int,
     start_adapter: Path | None = None,
     progress: Callable[[TuneProgress], None] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    checkpoints: Path | None = None,
 ) -> TuneReport:
     """Tunes a LoRA adapter on the pairs and writes it to ``out_dir`` in peft's format.
 
-    Nothing is checkpointed: an interrupted tune is redone from its inputs. An exception of ``progress`` ends
-    the tune. Torch's thread count and all random states are as before afterwards.
+    With ``checkpoints`` a tune that was stopped or killed goes on from the newest one, when it is called again with the same
+    inputs, and ends in the weights that it would have ended in. An exception of ``progress`` ends the tune. Torch's
+    thread count and all random states are as before afterwards.
 
     Args:
         base_folder: Hugging Face folder of the base model, with its tokenizer and chat template.
         pairs: the admitted pairs. replay_pairs: pairs of the initial corpus, against forgetting.
         out_dir: made when missing; must be empty. The caller renames it into place.
         start_adapter: go on from this adapter instead of a fresh one.
+        stopping: asked after each optimizer step whether to stop.
+        checkpoints: folder for them, made when missing; the caller deletes it. Without one an interrupted tune is redone.
 
     Raises:
+        Stopped: ``stopping`` said so; a checkpoint was written, if there is a folder for it.
         ValueError: no pairs, a sequence plan that cannot be, an emulated precision, or an ``out_dir`` that is not
             empty.
         FileNotFoundError: no model in ``base_folder`` or no adapter in ``start_adapter``.
@@ -76,13 +83,16 @@ def tune(
         weight=config.weight,
         seed=seed,
     )
-    scratch = Path(tempfile.mkdtemp(prefix="netwright-tune-"))
-    try:
+    with tempfile.TemporaryDirectory(prefix="netwright-tune-", ignore_cleanup_errors=True) as scratch:
+        kept = TuneCheckpoints(
+            checkpoints or Path(scratch), inputs_hash(base_folder, order, config, seed, start_adapter)
+        )
+        newest, before = kept.newest()
         with tuning_process(config.threads):
             trainer = build_trainer(
                 base_folder,
                 order,
-                scratch,
+                kept.folder,
                 config=config,
                 steps=steps,
                 seed=seed,
@@ -90,11 +100,19 @@ def tune(
                 progress=progress,
             )
             training_started = time.perf_counter()
-            trainer.train()
-            training = time.perf_counter() - training_started
+
+            def spent() -> Spent:
+                now = time.perf_counter()
+                return Spent(
+                    seconds=before.seconds + now - started, training=before.training + now - training_started
+                )
+
+            trainer.add_callback(kept.callback(stopping, spent))
+            trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+            if trainer.state.global_step < steps:
+                raise Stopped(f"asked to stop after {trainer.state.global_step} of {steps} steps of tuning")
+            training = spent().training
             save_adapter(trainer, base_folder, out_dir)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
     edge = max(1, len(losses) // 10)
     report = TuneReport(
@@ -106,7 +124,7 @@ def tune(
         losses=losses,
         tokens=sum(len(ids) for ids in trainer.train_dataset["input_ids"]),
         trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
-        seconds=time.perf_counter() - started,
+        seconds=spent().seconds,
         seconds_training=training,
         seed=seed,
         config=config,

@@ -138,7 +138,8 @@ def _arguments(scratch: Path, config: TuneConfig, steps: int, seed: int) -> SFTC
         dataloader_pin_memory=False,
         seed=seed,
         data_seed=seed,
-        save_strategy="no",
+        save_strategy="no",  # the checkpoints' callback says when
+        save_total_limit=2,
         report_to=[],
         logging_steps=1,
         disable_tqdm=True,

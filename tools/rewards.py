@@ -11,16 +11,13 @@ from ..memory.types import Candidate, Protocol, RequestLimits, Task, Trial, Verd
 from .execution import Validator
 from .result_cache import find_result, train_once
 from .reward_parts import Reward, RewardConfig, RewardSummary, reward_of, summarise
+from .stopping import Stopped
 from .training import Evaluator
 
 if TYPE_CHECKING:
     from .skeletons import Skeleton
 
-__all__ = ["Reward", "RewardConfig", "RewardSummary", "Rewarder", "Stopped", "reward_of", "summarise"]
-
-
-class Stopped(RuntimeError):
-    """The scoring was asked to stop. What was scored is on record; the same training goes on from there."""
+__all__ = ["Reward", "RewardConfig", "RewardSummary", "Rewarder", "reward_of", "summarise"]
 
 
 class Rewarder:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -30,6 +31,7 @@ from netwright.tools.pretraining.model import NanoShape, build_model, save_model
 from netwright.tools.pretraining.tokenizer import train_tokenizer
 from netwright.tools.pretraining.trainer import native_bf16
 from netwright.tools.sampling import load_language_model
+from netwright.tools.stopping import Stopped
 
 PAIRS = [
     TuningPair.of(f"plain {i}", f"class Net:\n    def forward(self, x):\n        return x * {i % 3}\n", i / 20)
@@ -53,6 +55,26 @@ folder, out, config, pairs, old = sys.argv[1:]
 import json
 read = lambda text: [TuningPair.model_validate(item) for item in json.loads(text)]
 tune(Path(folder), read(pairs), read(old), Path(out), config=TuneConfig.model_validate_json(config), seed=11)
+"""
+
+KILLED = """
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from netwright.tools import finetuning_checkpoints
+from netwright.tools.finetuning import TuneConfig, TuningPair, tune
+
+def kill(progress):
+    if progress.step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+finetuning_checkpoints._EVERY_S = 0.0
+folder, out, config, pairs, old = sys.argv[1:]
+read = lambda text: [TuningPair.model_validate(item) for item in json.loads(text)]
+tune(Path(folder), read(pairs), read(old), Path(out), config=TuneConfig.model_validate_json(config), seed=11,
 """
 
 
@@ -253,6 +275,47 @@ class TestTune:
         assert torch.get_num_threads() == threads
         assert not (tmp_path / "out" / "adapter_config.json").exists()
         assert mapped == [False], "a folder that is written anew must not change a tune under way"
+
+    def test_a_stopped_tune_goes_on_to_the_same_weights(
+        self, base: Path, tuned: tuple[Path, TuneReport, list[TuneProgress]], tmp_path: Path
+    ) -> None:
+        kept, told = tmp_path / "kept", []
+        for upto in (2, 4):  # stopped twice, at other steps
+            with pytest.raises(Stopped, match=f"after {upto} of 6 steps"):
+                tune(base, PAIRS, OLD, tmp_path / "out", config=SHORT, seed=11, checkpoints=kept,
+                     progress=told.append, stopping=lambda upto=upto: len(told) >= upto - 1)  # fmt: skip
+            assert not any((tmp_path / "out").iterdir())
+        report = tune(base, PAIRS, OLD, tmp_path / "out", config=SHORT, seed=11, checkpoints=kept, progress=told.append)
+        assert [each.step for each in told] == [1, 2, 3, 4, 5, 6]
+        assert weights(tmp_path / "out") == weights(tuned[0])
+        assert report.losses == tuned[1].losses
+        assert report.seconds > report.seconds_training > 0
+
+    def test_a_killed_tune_goes_on_to_the_same_weights(
+        self, base: Path, tuned: tuple[Path, TuneReport, list[TuneProgress]], tmp_path: Path
+    ) -> None:
+        kept = tmp_path / "kept"
+        killed = KILLED + f"progress=kill, checkpoints=Path({str(kept)!r}))"
+        command = [sys.executable, "-c", killed, str(base), str(tmp_path / "out"), SHORT.model_dump_json()]
+        done = subprocess.run([*command, dumped(PAIRS), dumped(OLD)], timeout=280)
+        assert done.returncode == -signal.SIGKILL
+        assert {"checkpoint-3", "checkpoint-4"} <= {path.name for path in kept.iterdir()}
+        (kept / "checkpoint-4" / "spent.json").unlink()  # as if the kill had come while it was written
+        told: list[TuneProgress] = []
+        tune(base, PAIRS, OLD, tmp_path / "out", config=SHORT, seed=11, checkpoints=kept, progress=told.append)
+        assert [each.step for each in told] == [4, 5, 6]
+        assert weights(tmp_path / "out") == weights(tuned[0])
+
+    def test_checkpoints_of_other_inputs_do_not_count(
+        self, base: Path, tuned: tuple[Path, TuneReport, list[TuneProgress]], tmp_path: Path
+    ) -> None:
+        kept = tmp_path / "kept"
+        with pytest.raises(Stopped):
+            tune(base, PAIRS, OLD, tmp_path / "other", config=SHORT, seed=12, checkpoints=kept, stopping=lambda: True)
+        told: list[TuneProgress] = []
+        tune(base, PAIRS, OLD, tmp_path / "out", config=SHORT, seed=11, checkpoints=kept, progress=told.append)
+        assert [each.step for each in told] == [1, 2, 3, 4, 5, 6]
+        assert weights(tmp_path / "out") == weights(tuned[0])
 
     def test_what_cannot_be_tuned_is_refused(
         self, base: Path, tuned: tuple[Path, TuneReport, list[TuneProgress]], tmp_path: Path

@@ -11,8 +11,9 @@ from netwright.sandbox import Sandbox, open_sandbox
 from netwright.tools.execution import Validator
 from netwright.tools.pretraining.pipeline import packaged_corpus
 from netwright.tools.protocols import protocol
-from netwright.tools.rewards import Reward, RewardConfig, Rewarder, Stopped, reward_of, summarise
+from netwright.tools.rewards import Reward, RewardConfig, Rewarder, reward_of, summarise
 from netwright.tools.skeletons import Skeleton, mask
+from netwright.tools.stopping import Stopped
 from netwright.tools.tasks import task_info
 from netwright.tools.training import Evaluator, evaluation_image
 
