@@ -52,9 +52,9 @@ def tune(
 ) -> TuneReport:
     """Tunes a LoRA adapter on the pairs and writes it to ``out_dir`` in peft's format.
 
-    With ``checkpoints`` a tune that was stopped or killed goes on from the newest one, when it is called again with the same
-    inputs, and ends in the weights that it would have ended in. An exception of ``progress`` ends the tune. Torch's
-    thread count and all random states are as before afterwards.
+    With ``checkpoints`` a tune that was stopped or killed goes on from the newest one, when it is called again with
+    the same inputs, and ends in the weights that it would have ended in. An exception of ``progress`` ends the tune.
+    Torch's thread count and all random states are as before afterwards.
 
     Args:
         base_folder: Hugging Face folder of the base model, with its tokenizer and chat template.
@@ -62,7 +62,7 @@ def tune(
         out_dir: made when missing; must be empty. The caller renames it into place.
         start_adapter: go on from this adapter instead of a fresh one.
         stopping: asked after each optimizer step whether to stop.
-        checkpoints: folder for them, made when missing; the caller deletes it. Without one an interrupted tune is redone.
+        checkpoints: folder for them, made when missing; the caller deletes it. Without one a tune is redone.
 
     Raises:
         Stopped: ``stopping`` said so; a checkpoint was written, if there is a folder for it.
@@ -103,9 +103,7 @@ def tune(
 
             def spent() -> Spent:
                 now = time.perf_counter()
-                return Spent(
-                    seconds=before.seconds + now - started, training=before.training + now - training_started
-                )
+                return Spent(seconds=before.seconds + now - started, training=before.training + now - training_started)
 
             trainer.add_callback(kept.callback(stopping, spent))
             trainer.train(resume_from_checkpoint=str(newest) if newest else None)

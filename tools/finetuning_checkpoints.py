@@ -32,8 +32,8 @@ class Spent(BaseModel):
 class TuneCheckpoints:
     """The checkpoints of one tune, in a folder of its own.
 
-    A checkpoint counts when it says what was spent up to it: that is written last. What a tune from other inputs left in
-    the folder is cleared away.
+    A checkpoint counts when it says what was spent up to it: that is written last. What a tune from other inputs
+    left in the folder is cleared away.
 
     Args:
         folder: made when missing.

@@ -36,7 +36,9 @@ def chat(
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Begin a conversation; default: go on with the newest.")] = False,
     list_them: Annotated[bool, typer.Option("--list", help="List the conversations and end.")] = False,
-    say: Annotated[str | None, typer.Option("--say", help="Say this, print the answer and end.")] = None,
+    say: Annotated[
+        list[str] | None, typer.Option("--say", help="Say this, print the answer and end. Repeated: said in order.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve whatever asks for approval.")] = False,
     config: ConfigOption = None,
     overrides: SetOption = None,
@@ -69,12 +71,13 @@ def chat(
                 err.print(f"[yellow]{escape(str(busy))}; this is a new conversation[/]")
                 conversation = stack.enter_context(open_conversation(settings, records, approve=approve))
             session = _Session(conversation, records, as_json)
-            if say is None:
+            if not say:
                 session.loop()
-                return
-            reply = session.turn(say)
-    if reply is None or reply.kind in _EXITS:
-        raise typer.Exit(_EXITS[reply.kind] if reply else INTERRUPTED)
+            for message in say or ():
+                reply = session.turn(message)
+                # What comes after a message that was not done may mean something else without it.
+                if reply is None or reply.kind in _EXITS:
+                    raise typer.Exit(_EXITS[reply.kind] if reply else INTERRUPTED)
 
 
 class _Session:

@@ -18,6 +18,7 @@ from netwright.memory.rows import Admission, Campaign, Cycle, Generation
 from netwright.memory.types import Candidate, Request
 from netwright.tools.finetuning import TuneConfig, TuneReport, TuningPair, tune
 from netwright.tools.protocols import protocol
+from netwright.tools.stopping import Stopped
 from netwright.tools.tasks import task
 
 TASK, PROTOCOL = task("digits"), protocol("digits-1ep")
@@ -118,6 +119,21 @@ def test_a_tune_goes_on_from_the_newest_adapter_or_begins_anew(
     assert begun == [None, None if from_base else Path(first.path).name]
     assert Path(second.path) == learner.newest()
     assert (first.parent, second.parent) == (None, None if from_base else 1)
+
+
+def test_a_stopped_tune_goes_on_and_leaves_nothing_behind(records: Records) -> None:
+    stops = iter([False, True])  # after the last step nobody asks
+    learner = Learner(
+        open_chat_model(ModelConfig()), records, AdapterStore(records, "c"), Corpus(records), Request(task=TASK), [],
+        TuneConfig.embedded(steps=3, replay=0), seed=0, limits_hash="", stopping=lambda: next(stops),
+    )  # fmt: skip
+    with pytest.raises(Stopped, match="after 2 of 3 steps"):
+        learner.tune("c", 1)
+    assert learner.newest() is None
+    adapter = learner.tune("c", 1)
+    assert adapter is not None
+    assert adapter.metrics["steps"] == 3
+    assert [path.name for path in Path(adapter.path).parent.iterdir()] == ["cycle-001"]
 
 
 def test_skeletons_are_of_admitted_networks_alone(records: Records) -> None:

@@ -58,6 +58,15 @@ def test_one_turn_after_the_other(script: Path, tmp_path: Path) -> None:
     assert new["thread"] != question["thread"]
 
 
+def test_several_messages_are_said_in_order(script: Path) -> None:
+    done = run(script, "--new", "--say", "a network under 50k", "--say", "digits", "--say", "list")
+    assert done.exit_code == 0, done.output
+    assert done.output.index("For which data set") < done.output.index("Understood: ")
+    refused = run(script, "--json", "--say", "under 3 parameters", "--say", "smaller")
+    assert refused.exit_code == 1
+    assert json.loads(refused.stdout)["kind"] == "refusal", "nothing is said after it"
+
+
 def test_yes_approves(script: Path) -> None:
     told = run(script, "--yes", "--set", "chat.approve_training=true", "--say", "digits, 1 candidate", "-t", "mine")
     assert told.exit_code == 0, told.output

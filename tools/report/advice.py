@@ -76,11 +76,15 @@ def _resume(report: CampaignReport, night: Night) -> Iterable[Advice]:
         limit = report.config.get("budget", {}).get(field) if field else None
         more = f" --set budget.{field}={math.ceil(2 * limit)}" if limit else ""
         gained = _gain(report.cycles)
-        trend = "too few cycles to see a trend" if gained is None else f"the mean moved by {100 * gained:+.1f} points"
+        trend = (
+            "there are too few cycles to see a trend"
+            if gained is None
+            else f"over the newest cycles the mean moved by {100 * gained:+.1f} points"
+        )
         still = gained is None or gained > _small(report)
         yield Advice(
             what="Give it more of the budget" if still else "More of the same budget may bring little",
-            why=f"it ended by its {reason}; over the newest cycles {trend}",
+            why=f"it ended by its {reason}; {trend}",
             command=command + more,
         )
 
