@@ -9,8 +9,10 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from .finetuning_config import PROJECTIONS, LoraSettings, TuneConfig, TuneProgre
 from .finetuning_plan import Message, TuningPair, Weighting, plan_batches, rank_weights
 from .finetuning_trainer import build_trainer, save_adapter, tuning_process
 from .stopping import Stopped
+
+if TYPE_CHECKING:
+    from trl import SFTTrainer
 
 __all__ = [
     "PROJECTIONS",
@@ -83,10 +88,11 @@ def tune(
         weight=config.weight,
         seed=seed,
     )
-    with tempfile.TemporaryDirectory(prefix="netwright-tune-", ignore_cleanup_errors=True) as scratch:
-        kept = TuneCheckpoints(
-            checkpoints or Path(scratch), inputs_hash(base_folder, order, config, seed, start_adapter)
+    with ExitStack() as stack:
+        folder = checkpoints or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="netwright-tune-", ignore_cleanup_errors=True))
         )
+        kept = TuneCheckpoints(folder, inputs_hash(base_folder, order, config, seed, start_adapter))
         newest, before = kept.newest()
         with tuning_process(config.threads):
             trainer = build_trainer(
@@ -111,26 +117,30 @@ def tune(
                 raise Stopped(f"asked to stop after {trainer.state.global_step} of {steps} steps of tuning")
             training = spent().training
             save_adapter(trainer, base_folder, out_dir)
+    report = _report(trainer, len(pairs), len(replay_pairs), Spent(seconds=spent().seconds, training=training), config)
+    (out_dir / "tune.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    del trainer
+    release_gpu_memory()
+    return report
+
+
+def _report(trainer: SFTTrainer, pairs: int, replay_pairs: int, spent: Spent, config: TuneConfig) -> TuneReport:
     losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
     edge = max(1, len(losses) // 10)
-    report = TuneReport(
+    return TuneReport(
         steps=trainer.state.global_step,
-        pairs=len(pairs),
-        replay_pairs=len(replay_pairs),
+        pairs=pairs,
+        replay_pairs=replay_pairs,
         loss_first=float(np.mean(losses[:edge])),
         loss_last=float(np.mean(losses[-edge:])),
         losses=losses,
         tokens=sum(len(ids) for ids in trainer.train_dataset["input_ids"]),
         trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
-        seconds=spent().seconds,
-        seconds_training=training,
-        seed=seed,
+        seconds=spent.seconds,
+        seconds_training=spent.training,
+        seed=trainer.args.seed,
         config=config,
     )
-    (out_dir / "tune.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    del trainer
-    release_gpu_memory()
-    return report
 
 
 def check_tunable_here(config: TuneConfig) -> None:
