@@ -10,6 +10,7 @@ import re
 
 from ..memory.types import Request, RequestLimits
 from .request_limits import RequestError, read_limits
+from .request_styles import without_styles
 from .request_words import MARK
 from .tasks import known_datasets, task
 
@@ -146,7 +147,7 @@ def _unknown_name(low: str) -> str | None:
         rf"([\u3040-\u9fff]+(?:\s+and\s+[\u3040-\u9fff]+)?)\s+(?:{kind}|recognize|image)",
     ):
         for hit in re.finditer(pattern, low):
-            words = hit.group(1).split()
+            words = without_styles(hit.group(1)).split()
             while words and (words[0] in no_names or words[0][0].isdigit()):
                 words.pop(0)
             while words and words[-1] in no_names:

@@ -76,6 +76,8 @@ _PHRASES: tuple[tuple[str, str], ...] = (
         rf"(?:any\s*thing\s+|everything\s+|whatever\s+is\s+)?(?:under|below|less\s+than|fewer\s+than|smaller\s+than)(?=\s+{_AMOUNT}(?:\s+{NOUN})?\s+{_BAD})",
         "at least",
     ),
+    (rf"not\s+({_AMOUNT})(?:\s+{NOUN})?\s+or\s+(?:less|fewer)\b", r"more than \1"),
+    (rf"not\s+({_AMOUNT})(?:\s+{NOUN})?\s+or\s+more\b", r"less than \1"),
     (r"in\s+excess\s+of|north\s+of|surpassing|surpass(?:es)?", "more than"),
     (r"south\s+of|short\s+of", "less than"),
     (
@@ -105,6 +107,10 @@ _UP = re.compile(
 # A sign that has the number on its left: "200k ≥ parameters".
 _LEFT = re.compile(rf"(?<!cifar)(?<!cifar[ _-])({_AMOUNT})\s*(<=?|>=?|≤|≥)\s*({NOUN})(?!\s*(?:<|>|≤|≥|=|:|\d))")
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "≤": "≥", "≥": "≤"}
+# "60k, not 80k, parameters": what is corrected does not count.
+_CORRECTED = re.compile(
+    rf"({_AMOUNT}(?:\s+{NOUN})?)\s*,?\s*(?:and\s+)?not\s+{_AMOUNT}\b(?!\s*(?:or|and|to|less|fewer|more|\w*flops?|macs?|mult\w*|op\w*)\b)\s*,?"
+)
 _UNKNOWN = re.compile(
     rf"\b((?!(?:more|less|fewer|smaller|larger|greater|lower|higher|bigger|rather|other|params?|parameters?|weights?)\b)[a-z]+\s+than)\s+{NUMBER}"
 )
@@ -117,6 +123,7 @@ def plain_comparisons(low: str) -> str:
         RequestError: a number is compared in a way that no row knows.
     """
     low = _LEFT.sub(lambda hit: f"{hit[3]} {_FLIPPED[hit[2]]} {hit[1]}", low)
+    low = _CORRECTED.sub(r"\1 ", low)
     low = _UP.sub(r"at least \1", low)
     for pattern, said in _TABLE:
         low = pattern.sub(said, low)

@@ -7,12 +7,22 @@ from dataclasses import dataclass
 
 from .generators.headers import STYLES
 
+
+def _named(word: str) -> str:
+    """A style whose name is a word of its own too, where it is called a style."""
+    kind = r"(?:style|type|family|architecture)"
+    return (
+        rf"\b{word}[\s-]*(?:{kind}|like)\b"
+        rf"|\b{kind}\b\W{{0,3}}(?:(?:is|of|called|named|should\s+be)\s+)?(?:(?:an?|the)\s+)?{word}\b(?!\s+layer)"
+    )
+
+
 _STYLE_WORDS = {
     "residual": r"\bresid(?:ual|ue)|resne[xs]?t|\bskip(?:[\s-]*connect|s\b)|\bskip-?(?:layer|link)|shortcuts?\b",
     "depthwise": r"depth[\s-]*wise|mobile[\s-]*net(?!work|z)(?=[\s-]*(?:v\d|like|style|type)?\b)|separable|xception",
     "inception": r"inception|\bgoo?gle?[\s-]?l?e?net\b|branch(?:es|ed|ing)?\b|multi[\s-]*(?:path|branch)",
-    "dense": r"dense[\s-]?net|dense(?:ly)?[\s-]*connected|dense blocks?",
-    "se": r"squeeze[\s-]*(?:and|&|n)?[\s-]*excit|channel attention|\bse[\s-]?(?:block|net|res|modul)",
+    "dense": r"dense[\s-]?net|dense(?:ly)?[\s-]*connect(?:ed|ions?|ivity)|dense blocks?|" + _named("dense"),
+    "se": r"squeeze[\s-]*(?:and|&|n)?[\s-]*excit|channel attention|\bse[\s-]?(?:block|net|res|modul)|" + _named("se"),
     "convnext": r"conv[\s-]*next",
     "mixer": r"mixer",
     "attention": r"(?<!channel )attention|transformer|\bvits?\b|\bswin\b",
@@ -58,6 +68,13 @@ def read_styles(low: str) -> Styles:
     if order[:2] in (["attention", "mixer"], ["attention", "convnext"]):
         order[:2] = reversed(order[:2])
     return Styles(order[0] if order else "any", tuple(order[1:]), unwished)
+
+
+def without_styles(low: str) -> str:
+    """A lower-case text without the names of styles, and without words that only call them so."""
+    for pattern in _STYLE_WORDS.values():
+        low = re.sub(rf"\b[\w-]*?(?:{pattern})[\w-]*", " ", low)
+    return " ".join(re.sub(r"(?<![\w])-?(?:like|styled?|type)\b", " ", low).split())
 
 
 def contradiction(styles: Styles) -> str | None:

@@ -99,6 +99,8 @@ BESIDE = re.compile(
     r"|clause|worksheet|work\s+sheet|annex|appendix|article|paragraph|item|point|requirement|req|ticket|issue|page|step"
     r"|phase|milestone|sprint|team|room|lab|semester|grade|year|exam|problem|project|slide|table|row|cell|entry|case|trial|example|experiment"
     r"|no\.)\s+#?\d{1,3}(?![\w.,])"
+    rf"|(?:\b(?:ticket|issue|bug|case|story|request|order|pr)\s*(?:no\.?\s*)?)?#\s?\d{{1,7}}(?![\w.,]*\d)(?!\s*{NOUN})"
+    rf"|\b(?:ticket|issue|bug|story)\s+(?:no\.?\s*)?\d{{4,7}}(?![\w.,]*\d)(?!\s*{NOUN})"
     r"|(?<![\w.,-])(?:19|20)\d\d(?=\s+(?:competition|edition|course|class|challenge|workshop|season|version))"
 )
 # Parameters without any number: a limit that was not understood must not look fulfilled.
@@ -113,7 +115,7 @@ OTHERS: tuple[tuple[str, str], ...] = (
         "a time or a rate",
     ),
     (r"(?:[kmg]|million|billion)?[\s-]*(?:flop\w*|macs?|mult\w*|operations?|ops)", "a number of operations"),
-    (r"(?:%|percent|per\s+cent)", "a share"),
+    (r"(?:%|percent|per\s+cent)", "a share, such as an accuracy"),
     (r"(?:epochs?|iterations?|steps?)", "a length of training, which the protocol sets"),
 )
 BYTES = {"": 0, "k": 3, "m": 6, "g": 9}

@@ -85,3 +85,24 @@ def test_table_of_one_row_and_table_of_pairs_are_requests() -> None:
         got = understand(text)
         assert got.request is not None
         assert (got.request.task.dataset, got.limits.max_params, got.style) == ("svhn", 120_000, "inception")
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("60k, not 80k, parameters for digits", (None, 60_000)),
+        ("digits, 60k parameters, not 80k", (None, 60_000)),
+        ("digits, at most 60k and not 80k parameters", (None, 60_000)),
+        ("digits, under 60k not under 20k parameters", (20_000, 60_000)),
+        ("digits, not 5k parameters or less", (5_000, None)),
+        ("digits, not 5k or more parameters", (None, 5_000)),
+        ("ticket #4411: digits, at most 9k parameters", (None, 9_000)),
+        ("issue 20411: digits, at most 9k parameters", (None, 9_000)),
+        ("digits, #9000 parameters", (None, 9_000)),
+    ],
+)
+def test_what_is_corrected_and_what_only_numbers_a_ticket_is_no_limit(
+    text: str, limits: tuple[int | None, int | None]
+) -> None:
+    got = understand(text)
+    assert (got.refusal, got.limits.min_params, got.limits.max_params) == (None, *limits)

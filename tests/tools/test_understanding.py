@@ -148,3 +148,16 @@ def test_limit_of_operations_leaves_old_hashes_alone() -> None:
     request = Request(task=task("digits"), limits=limits)
     assert Request.model_validate_json(request.model_dump_json()) == request
     assert "7 FLOPs" in str(chat_prompt(request).messages)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_style_is_known_by_its_name(style: str) -> None:
+    whole = ["style {}, digits", "a {}-like net for digits", "style: {}. digits", "style={} dataset=digits"]
+    for text in [*whole, "digits in the {} style", "digits, {} architecture"]:
+        found = understand(text.format(style))
+        assert (found.style, found.refusal, found.missing) == (style, None, ()), text
+    for text in (f"a tiny {style}-like model", f"small {style}-style network", f"a network of the style {style}"):
+        found = understand(text)
+        assert (found.style, found.refusal, found.missing) == (style, None, ("dataset",)), text
+    found = understand(f"a {style}-style network for retina scans")
+    assert "unknown data set 'retina scans'" in str(found.refusal)
