@@ -35,6 +35,15 @@ _POWERS = {
 
 # "15,000 (fifteen thousand)" and "200k (200,000)".
 _TWICE = re.compile(rf"({NUMBER})\s*({UNIT})?\s*\(\s*({NUMBER})\s*({UNIT})?\s*\)")
+# "half of 200k", "two thirds of 90k", "twice 30k", "3 times 20k".
+_TIMES = re.compile(
+    r"\b(?:(?P<half>half)\s+of|(?P<n>an?|one|two|three|four|[1-9])\s+(?P<part>third|quarter|fifth|tenth)s?\s+of"
+    r"|(?P<word>twice|double|thrice|triple)|(?P<k>\d{1,3}(?:\.\d+)?|two|three|four|five|ten)\s+times)\s+(?:the\s+)?"
+    rf"(?P<num>{NUMBER})(?:[\s-]*(?P<unit>{UNIT}))?"
+)
+_COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
+_SHARES = {"third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
+_FOLDS = {"twice": 2, "double": 2, "thrice": 3, "triple": 3}
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
@@ -52,7 +61,7 @@ def plain_numbers(text: str) -> str:
     text = text.replace("—", ", ").translate(dict.fromkeys(map(ord, "−–‒‐‑﹣－"), "-"))
     text = re.sub(rf"([\"'])({NUMBER}(?:\s*{UNIT})?)\1", r"\2", text)
     text = digits_for_words(text)
-    text = _TWICE.sub(_once, text)
+    text = _TIMES.sub(_worked_out, _TWICE.sub(_once, text))
     return re.sub(r"\b(?:minus|negative)\s+(?=[\d.])", "-", text)
 
 
@@ -65,6 +74,22 @@ def _once(hit: re.Match[str]) -> str:
     return f"{hit[1]}{hit[2] or ''}" if same else hit.group()
 
 
+def _worked_out(hit: re.Match[str]) -> str:
+    """A part or a multiple of a number as that number, rounded down."""
+    try:
+        value = value_of(hit["num"], hit["unit"])
+    except UnclearNumber:
+        return hit.group()
+    if hit["half"]:
+        value /= 2
+    elif hit["part"]:
+        value *= Decimal(_COUNTS.get(hit["n"]) or int(hit["n"])) / _SHARES[hit["part"]]
+    else:
+        value *= _FOLDS[hit["word"]] if hit["word"] else _COUNTS.get(hit["k"]) or Decimal(hit["k"])
+    # The digits of a third do not end: 1/3 of 90k must not come to 29,999.
+    return str(int(value + Decimal("1e-9")))
+
+
 def value_of(digits: str, unit: str | None) -> Decimal:
     """The value of a text that :data:`NUMBER` matched, times its unit.
 
@@ -74,12 +99,16 @@ def value_of(digits: str, unit: str | None) -> Decimal:
     if re.fullmatch(r"-?[1-9]\d{0,2}\.\d{3}", digits) and unit is None:
         plain = f"{int(digits.replace('.', '')):,}"
         raise UnclearNumber(f"'{digits}' can be a decimal fraction or {plain}; write {plain}, or 200k for 200,000")
+    if unit is not None and re.fullmatch(r"-?0,\d+", digits):
+        digits = digits.replace(",", ".")  # nothing that is grouped begins with 0
     if "," in digits and not re.match(r"-?\d{1,3}(?:,\d{3})+(?![,\d])", digits):
         raise UnclearNumber(f"'{digits[:40]}' has its commas in unusual places; write 1,500,000 or 1.5M")
     mantissa, power = re.sub(r"[,_\s]", "", digits), 0
     if hit := re.fullmatch(r"(.+?)([x×*·]10)?\^(\d+)", mantissa):
         mantissa, power = hit[1] if hit[2] else "1", int(hit[3][:3])
-        if not hit[2] and hit[1] != "10":
+        if hit[1] == "2" and not hit[2] and power < 60:
+            mantissa, power = str(2**power), 0
+        elif not hit[2] and hit[1] != "10":
             raise UnclearNumber(f"'{digits}' cannot be read; write the number out, as 200,000 or 2e5")
     if power > 30 or re.search(r"e[+-]?\d{3}", mantissa) or len(mantissa) > 40:
         raise UnclearNumber(f"'{digits[:40]}' is out of range; write it as 200,000, 200k or 2e5")

@@ -90,6 +90,7 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     (rf"{_LARGER}\s+than", "more than"),
     (r"\blim\b\.?", "limit"),
     (rf"fit(?:s|ting)?\s+(?:in|into|inside|within|under)(?=\s+(?:an?\s+)?{NUMBER})", "at most"),
+    (r"at\s+the\s+(?:very|absolute)\s+(most|least)", r"at \1"),
     # Behind a number.
     (rf"{_EDGE}(?:min(?:imum)?|floor|lower\s+(?:limit|bound)|least)\b(?!\s+\d)", "at least"),
     (rf"{_EDGE}(?:max(?:imum)?|ceiling|cap|limit|upper\s+(?:limit|bound)|most)\b(?!\s+\d)", "at most"),

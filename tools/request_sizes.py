@@ -20,16 +20,20 @@ _SIZE = re.compile(
     r"|storage|rom|memory|space|eeprom|"
     r"(?:as\s+)?(?:a\s+|one\s+)?file)(?![a-z]))?"
 )
+_EACH = r"\s+(?:per|each|for\s+each|for\s+every|a)\s+(?:weights?|param\w*)"
 _WIDTHS = (
-    (Decimal("0.5"), r"u?int[\s-]?4|4[\s-]?bits?"),
-    (Decimal(1), r"u?int[\s-]?8|8[\s-]?bits?|fp8|float8|one\s+byte\s+(?:per|each)\s+\w+"),
-    (Decimal(2), r"fp[\s-]?16|float[\s-]?16|bf(?:loat)?[\s-]?16|16[\s-]?bits?|half[\s-]?precision|half[\s-]?floats?"),
+    (Decimal("0.5"), rf"u?int[\s-]?4|4[\s-]?bits?|(?:0\.5|half\s+an?)\s+byte{_EACH}"),
+    (Decimal(1), rf"u?int[\s-]?8|8[\s-]?bits?|fp8|float8|(?:1|one|a\s+single)\s+byte{_EACH}"),
+    (
+        Decimal(2),
+        rf"fp[\s-]?16|float[\s-]?16|bf(?:loat)?[\s-]?16|16[\s-]?bits?|half[\s-]?precision|half[\s-]?floats?|(?:2|two)\s+bytes{_EACH}",
+    ),
     (Decimal(8), r"fp[\s-]?64|float[\s-]?64|64[\s-]?bits?|double[\s-]?precision|doubles"),
-    (Decimal(4), r"fp[\s-]?32|float[\s-]?32|32[\s-]?bits?|single[\s-]?precision"),
+    (Decimal(4), rf"fp[\s-]?32|float[\s-]?32|32[\s-]?bits?|single[\s-]?precision|(?:4|four)\s+bytes{_EACH}"),
 )
 _WIDTH_TAIL = r"(?:[\s-]+(?:quanti[sz]\w+|precision|weights?|floats?|integers?|format|numbers?|values?))?"
 _MEMORY = re.compile(
-    r"\b(?:v?ram|sram|dram|(?:gpu|video|main|working|peak|activation|runtime|inference"
+    r"\b(?:(?:v?ram|sram|dram)(?!\s+for\s+(?:the\s+|its\s+)?(?:weights|param\w+)\b)|(?:gpu|video|main|working|peak|activation|runtime|inference"
     r"|training)[\s-]+memory|activations?|memory(?:\s+[a-z]+){0,4}?\s+(?:while|when|during|at)\s+(?:it\s+|the\s+\w+\s+)?"
     r"(?:runs?|running|run\s*time|inference|infers?|execut\w+|working|works|loaded))\b"
 )

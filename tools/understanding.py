@@ -173,6 +173,8 @@ def _in_english(text: str, reading: _Reading) -> str:
         code = language_of(sentence, reading.language)
         english = folded(sentence) if code == "en" else tongues()[code].english(sentence)
         english = re.sub(r"\bw/o\b", "without", re.sub(r"\bw/(?=\s|\d)", "with ", english))
+        english = re.sub(r"(?<=\d)\s*(?:\*\*|\^)\s*(?=\d)", "^", english)
+        english = re.sub(r"(?<=\d)\s*\*\s*(?=10\b)", "*", english)
         english = re.sub(r"\*\*|(?<!\d)\*|\*(?!\d)|[\"«»「」『』]", "", english)
         english = re.sub(
             r"\b(less|fewer|more|smaller|larger|greater|bigger|higher|lower)\s+then\b", r"\1 than", english

@@ -14,6 +14,7 @@ LIMITS = {"most": (None, 200_000), "least": (200_000, None), "exact": (200_000, 
 NUMBERS = (
     "200k|200 k|200K|200 000|200,000|200000|200_000|two hundred thousand|0.2M|0.2 million|.2M|2e5|2×10^5|2*10^5|2 × 10⁵"
     '|a fifth of a million|two lakh|**200k**|`200k`|"200k"|200k (two hundred thousand)|200,000 (200k)|200 grand'
+    "|half of 400k|twice 100k|two times 100k|a quarter of 800k|2 * 10^5|2*10**5|0,2M"
 )
 REQUESTS = (
     "CIFAR-10 under 200k parameters, residual, train it for 3 epochs, seed 4",

@@ -124,7 +124,7 @@ REFUSED = [
     ("svhn with 1,5M parameters", "commas in unusual places", "1.5M"),
     ("svhn with 200.000 parameters", "decimal fraction or 200,000", "write 200,000"),
     ("svhn with 1.5 parameters", "no whole number", "under 200k parameters"),
-    ("svhn under 2^18 parameters", "cannot be read", "200,000 or 2e5"),
+    ("svhn under 3^11 parameters", "cannot be read", "200,000 or 2e5"),
     ("svhn with a few thousand parameters", "'few thousand' is no exact number", ONLY),
     ("CIFAR-10 under infinity parameters", "'under infinity parameters' is no exact number", ONLY),
     ("CIFAR-10 with half the parameters of ResNet-18", "'half the parameters' is no exact number", ONLY),
