@@ -35,6 +35,7 @@ _ROUGH = r"(?:neighbou?rhood|vicinity|ballpark|region|order)"
 _BAD = (
     r"(?:(?:is|are|would\s+be|will\s+be|gets?|counts?\s+as)\s+(?:simply\s+|just\s+|way\s+|far\s+)?"
     r"(?:too\b|out\b|no\b|not\b|useless|unacceptable|forbidden|rejected|disqualified|ruled|off|impossible|unusable)"
+    r"|(?:disqualif(?:y|ies)|spoils?|fails?|breaks?|ruins?|kills?|violates?|is\s+a\s+(?:no-?go|fail\w*|deal-?breaker))\b"
     r"|(?:may|must|can|should|shall)\s+(?:\w+\s+){0,2}not\b|(?:won't|doesn't|don't|isn't|aren't|can't|cannot|will\s+not|does\s+not)\b)"
 )
 _EDGE = r"(?:is|are|being|as|would\s+be)\s+(?:(?:the|my|our|its|an?)\s+)?(?:(?!not\b)[a-z]+\s+)?"
@@ -90,6 +91,8 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     (rf"{_LARGER}\s+than", "more than"),
     (r"\blim\b\.?", "limit"),
     (rf"fit(?:s|ting)?\s+(?:in|into|inside|within|under)(?=\s+(?:an?\s+)?{NUMBER})", "at most"),
+    (r"bounded\s+(?:from\s+)?below\s+by", "at least"),
+    (r"bounded\s+(?:(?:from\s+)?above\s+)?by", "at most"),
     (r"at\s+the\s+(?:very|absolute)\s+(most|least)", r"at \1"),
     # Behind a number.
     (rf"{_EDGE}(?:min(?:imum)?|floor|lower\s+(?:limit|bound)|least)\b(?!\s+\d)", "at least"),

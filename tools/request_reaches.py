@@ -80,9 +80,10 @@ _REACH = (
         "files",
     ),
     (
-        rf"\b(?:send|sent|post|upload|download|fetch|connect|request|phone|ping|beacon|contact|report|transmit"
+        rf"\b(?:send|sent|post|upload|download|fetch|grab|pull|snatch|scrap|crawl|connect"
+        rf"|request|phone|ping|beacon|contact|report|transmit"
         rf"|call|exfiltrat|talk|stream|e-?mail|mail|access|use|query|quer|get|reach|open|load|read)(?:s|es|ing"
-        rf"|ies|ting|y|e)?{_NEAR}{_NET}"
+        rf"|ies|ting|ping|bing|y|e)?{_NEAR}{_NET}"
         r"|\b(?:send|transmit|upload|post|leak)\w*\s+(?:(?:the|its|all|any|my|user)\s+)*(?:data|labels|weights"
         r"|images|information|files)\b"
         r"(?!\s+for)|\b(?:network|internet)\s+(?:access|connection)\b|\bphones?\s+home\b|\baccess(?:es"

@@ -26,12 +26,12 @@ _STYLE_WORDS = {
     "convnext": r"conv[\s-]*next",
     "mixer": r"mixer",
     "attention": r"(?<!channel )attention|transformer|\bvits?\b|\bswin\b",
-    "plain": r"\bplain\b|\bvgg|\blenet|\balexnet",
+    "plain": r"\bplain\b(?!\s+(?:float|fp|int|bf|text|english|words|old|pytorch|python))|\bvgg|\blenet|\balexnet",
     "mlp": r"\bmlps?\b|perceptron|fully[\s-]*connected",
 }
 # "without skip connections" wishes for no residual network.
 _UNWISHED = re.compile(
-    r"\b(?:no|not|non|without|never|avoid(?:ing)?|except(?:\s+for)?|(?:anything|everything)\s+but|other\s+than|instead\s+of|rather\s+than|(?:do\s+not|don't)\s+use)"
+    r"\b(?:no|not|non|without|never|avoid(?:ing)?|except(?:\s+for)?|(?:anything|everything)\s+but|other\s+than|instead\s+of|rather\s+than|(?:do\s+not|don't)\s+use|(?:leav|omitt?|dropp?|remov|exclud)(?:e|es|ing)?(?:\s+out)?)"
     r"(?:\s+|-)(?:(?!connections?\b|links?\b|blocks?\b)[\w-]+\s+){0,2}[\w-]*$"
 )
 # Words that also describe what is no style of its own: any other style that is named counts before them.

@@ -107,3 +107,19 @@ def test_what_is_corrected_and_what_only_numbers_a_ticket_is_no_limit(
 ) -> None:
     got = understand(text)
     assert (got.refusal, got.limits.min_params, got.limits.max_params) == (None, *limits)
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("digits, parameters bounded above by 7,000", None, 7_000),
+        ("digits, parameters bounded from below by 7,000", 7_000, None),
+        ("digits, anything beyond 7k parameters disqualifies it", None, 7_000),
+        ("digits, 7,000 at the very most", None, 7_000),
+        ("digits, 7 kB at one byte per weight", None, 7_000),
+        ("digits, 14 kB, 2 bytes per parameter", None, 7_000),
+    ],
+)
+def test_rarer_forms_of_limits(text: str, least: int | None, most: int | None) -> None:
+    got = understand(text)
+    assert (got.refusal, got.limits.min_params, got.limits.max_params) == (None, least, most)
