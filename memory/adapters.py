@@ -64,6 +64,7 @@ class AdapterStore:
         """
         stored = self.find(cycle)
         if stored is not None:
+            self._clear(cycle)
             return stored
         folder = self._unfinished(cycle)
         if not folder.is_dir() or not any(folder.iterdir()):
@@ -80,9 +81,7 @@ class AdapterStore:
                 metrics=metrics or {},
             )
         )
-        for kind in (_STAGED, _AT_WORK):
-            for done in self._root.glob(f"{kind}cycle-{cycle:03d}-*"):
-                shutil.rmtree(done, ignore_errors=True)
+        self._clear(cycle)
         return adapter
 
     def staged(self, cycle: int, name: str, write: Callable[[Path], object]) -> Path:
@@ -168,6 +167,13 @@ class AdapterStore:
         for aside in self._root.glob(f"{_UNFINISHED}pruned-*"):
             shutil.rmtree(aside)
         return fresh
+
+    def _clear(self, upto: int) -> None:
+        """Delete what the trainings of a cycle, and of those before it, left to go on from."""
+        for kind in (_STAGED, _AT_WORK):
+            for left in self._root.glob(f"{kind}cycle-*"):
+                if int(left.name.removeprefix(f"{kind}cycle-").partition("-")[0]) <= upto:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def _unfinished(self, cycle: int) -> Path:
         return self._root / f"{_UNFINISHED}cycle-{cycle:03d}"

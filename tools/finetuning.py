@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,40 +90,57 @@ def tune(
         weight=config.weight,
         seed=seed,
     )
+    inputs = inputs_hash(base_folder, order, config, seed, start_adapter)
     with ExitStack() as stack:
         folder = checkpoints or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="netwright-tune-", ignore_cleanup_errors=True))
         )
-        kept = TuneCheckpoints(folder, inputs_hash(base_folder, order, config, seed, start_adapter))
-        newest, before = kept.newest()
-        with tuning_process(config.threads):
-            trainer = build_trainer(
-                base_folder,
-                order,
-                kept.folder,
-                config=config,
-                steps=steps,
-                seed=seed,
-                start_adapter=start_adapter,
-                progress=progress,
-            )
-            training_started = time.perf_counter()
-
-            def spent() -> Spent:
-                now = time.perf_counter()
-                return Spent(seconds=before.seconds + now - started, training=before.training + now - training_started)
-
-            trainer.add_callback(kept.callback(stopping, spent))
-            trainer.train(resume_from_checkpoint=str(newest) if newest else None)
-            if trainer.state.global_step < steps:
-                raise Stopped(f"asked to stop after {trainer.state.global_step} of {steps} steps of tuning")
-            training = spent().training
-            save_adapter(trainer, base_folder, out_dir)
-    report = _report(trainer, len(pairs), len(replay_pairs), Spent(seconds=spent().seconds, training=training), config)
+        kept = TuneCheckpoints(folder, inputs, keep=checkpoints is not None)
+        build = partial(
+            build_trainer, base_folder, order, folder, config=config, steps=steps, seed=seed,
+            start_adapter=start_adapter, progress=progress,
+        )  # fmt: skip
+        try:
+            with tuning_process(config.threads):
+                trainer, spent = _trained(build, kept, stopping, started, steps)
+                save_adapter(trainer, base_folder, out_dir)
+            report = _report(trainer, len(pairs), len(replay_pairs), spent, config)
+            del trainer
+        except BaseException as error:
+            traceback.clear_frames(error.__traceback__)  # they hold the trainer, and the next one may need its memory
+            raise
+        finally:
+            release_gpu_memory()
     (out_dir / "tune.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    del trainer
-    release_gpu_memory()
     return report
+
+
+def _trained(
+    build: Callable[[], SFTTrainer],
+    kept: TuneCheckpoints,
+    stopping: Callable[[], bool],
+    started: float,
+    steps: int,
+) -> tuple[SFTTrainer, Spent]:
+    """A trainer at its end, from the newest checkpoint on, and what all of it took before this run and in it.
+
+    Args:
+        started: when the tune began (``time.perf_counter``).
+    """
+    newest, before = kept.newest()
+    trainer = build()
+    training_started = time.perf_counter()
+
+    def spent() -> Spent:
+        now = time.perf_counter()
+        return Spent(seconds=before.seconds + now - started, training=before.training + now - training_started)
+
+    trainer.add_callback(kept.callback(stopping, spent))
+    with kept.writing():
+        trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+    if trainer.state.global_step < steps:
+        raise Stopped(f"asked to stop after {trainer.state.global_step} of {steps} steps of tuning")
+    return trainer, spent()
 
 
 def _report(trainer: SFTTrainer, pairs: int, replay_pairs: int, spent: Spent, config: TuneConfig) -> TuneReport:

@@ -104,7 +104,10 @@ def with_adapter(model: Any, settings: LoraSettings, start_adapter: Path | None)
     from peft import LoraConfig, PeftModel
 
     if start_adapter is not None:
-        return PeftModel.from_pretrained(model, start_adapter, is_trainable=True), None
+        adapted = PeftModel.from_pretrained(model, start_adapter, is_trainable=True)
+        # An adapter names its base without a place; peft would look for it on the hub whenever it saves.
+        adapted.peft_config["default"].base_model_name_or_path = None
+        return adapted, None
     return model, LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
@@ -139,7 +142,6 @@ def _arguments(scratch: Path, config: TuneConfig, steps: int, seed: int) -> SFTC
         seed=seed,
         data_seed=seed,
         save_strategy="no",  # the checkpoints' callback says when
-        save_total_limit=2,
         report_to=[],
         logging_steps=1,
         disable_tqdm=True,
