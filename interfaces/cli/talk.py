@@ -78,6 +78,8 @@ def chat(
                 # What comes after a message that was not done may mean something else without it.
                 if reply is None or reply.kind in _EXITS:
                     raise typer.Exit(_EXITS[reply.kind] if reply else INTERRUPTED)
+                if session.asked_to_stop:
+                    raise typer.Exit(INTERRUPTED)
 
 
 class _Session:
@@ -88,6 +90,7 @@ class _Session:
         self.records = records
         self.as_json = as_json
         self.asks = sys.stdin.isatty() and not as_json
+        self.asked_to_stop = False
 
     def loop(self) -> None:
         """Take messages until there are no more."""
@@ -114,6 +117,7 @@ class _Session:
             err.print("[yellow]interrupted at once; 'go on' goes on from what is on record[/]")
             return None
         self._print(reply)
+        self.asked_to_stop = control.drain_requested
         return reply
 
     def _print(self, reply: Reply) -> None:
