@@ -108,6 +108,19 @@ def test_intermediate_results_are_written_once_and_cleared_by_the_commit(records
     assert [p.name for p in folder.parent.iterdir()] == ["cycle-001"]
 
 
+def test_what_a_training_goes_on_from_is_cleared_by_the_commit_of_its_cycle_or_a_later_one(
+    records: Records, tmp_path: Path
+) -> None:
+    store = AdapterStore(records, "c", tmp_path)
+    for cycle in (1, 2, 3):
+        store.at_work(cycle, "sft").mkdir(parents=True)
+    _write(store, 2)
+    assert [store.at_work(cycle, "sft").exists() for cycle in (1, 2, 3)] == [False, False, True]
+    store.at_work(2, "sft").mkdir()
+    store.commit(2)  # a process was killed between the record and the clearing
+    assert not store.at_work(2, "sft").exists()
+
+
 def test_commit_of_nothing_is_refused(records: Records, tmp_path: Path) -> None:
     store = AdapterStore(records, "c", tmp_path)
     store.begin(1)
