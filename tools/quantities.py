@@ -35,6 +35,7 @@ _POWERS = {
 
 # "15,000 (fifteen thousand)" and "200k (200,000)".
 _TWICE = re.compile(rf"({NUMBER})\s*({UNIT})?\s*\(\s*({NUMBER})\s*({UNIT})?\s*\)")
+_DOZEN = re.compile(r"\b(half a|a|one|two|three) dozen\b")
 # "half of 200k", "two thirds of 90k", "twice 30k", "3 times 20k".
 _TIMES = re.compile(
     r"\b(?:(?P<half>half)\s+of|(?P<n>an?|one|two|three|four|[1-9])\s+(?P<part>third|quarter|fifth|tenth)s?\s+of"
@@ -60,6 +61,8 @@ def plain_numbers(text: str) -> str:
     text = re.sub(r"[⁰¹²³⁴-⁹]+", lambda m: "^" + m.group().translate(_SUPERSCRIPTS), text)
     text = text.replace("—", ", ").translate(dict.fromkeys(map(ord, "−–‒‐‑﹣－"), "-"))
     text = re.sub(rf"([\"'])({NUMBER}(?:\s*{UNIT})?)\1", r"\2", text)
+    text = re.sub(r"\b(max|min|maximum|minimum)_(?=[a-z])", r"\1 ", text)
+    text = _DOZEN.sub(lambda hit: str({"half a": 6, "a": 12, "one": 12, "two": 24, "three": 36}[hit[1]]), text)
     text = digits_for_words(text)
     text = _TIMES.sub(_worked_out, _TWICE.sub(_once, text))
     return re.sub(r"\b(?:minus|negative)\s+(?=[\d.])", "-", text)

@@ -47,7 +47,7 @@ _OTHER_CIFAR = re.compile(r"(?<![a-z0-9])(cifar(?:[\s_-]*\d\w*)?)")
 # Words that describe a network or a task, and so name no data set.
 _NO_NAMES = (
     "yesterday yesterday's today today's tomorrow tonight monday tuesday wednesday thursday friday saturday sunday "
-    "call meeting "
+    "call meeting is are was be up "
     "a an any the my some small tiny compact large big deep shallow simple fast good new nice light lightweight image "
     "images picture pictures photo photos neural convolutional conv residual dense plain attention mixer inception "
     "depthwise transformer cnn convnet resnet classification classifier classifiers classify network net model task "

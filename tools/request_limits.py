@@ -77,7 +77,8 @@ def read_limits(text: str, task: Task | None, notes: list[str]) -> RequestLimits
 def _plain(text: str, task: Task | None) -> str:
     """One spelling for numbers, and without those that only say again what the images are."""
     text = plain_numbers(text)
-    text = re.sub(r"\bin\s*[\[(]\s*([\w.]+)\s*[,;]\s*([\w.]+)\s*[\])]", r"between \1 and \2", text)
+    inside = r"\b(?:in|within|inside|from)\s+(?:(?:the|a)\s+)?(?:closed\s+)?(?:(?:interval|range)\s*:?)?\s*"
+    text = re.sub(inside + r"[\[(]\s*([\w.]+)\s*[,;]\s*([\w.]+)\s*[\])]", r"between \1 and \2", text)
     # A sign that stands off, as in "under - 5k"; elsewhere a dash between blanks is punctuation.
     text = re.sub(r"((?:under|below|most|least|than|of|over|above|[<>≤≥=])\s*)-\s+(?=\d)", r"\1-", text)
     # Numbers written onto a word that limits, as in "under200k" and "max_200k"; "conv2d" stays a name.

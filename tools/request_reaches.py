@@ -10,7 +10,7 @@ import re
 from .request_asides import shown
 
 _SECRET_PATH = (
-    r"(?:/etc\b|/proc\b|/root\b|/home\b|/var\b|/dev\b|/sys\b|/tmp\b|/usr\b|~/|\.\./|\.ssh\b|id_rsa"
+    r"(?:/etc\b|/proc\b|/root\b|/home\b|/var\b|/dev\b|/sys\b|/tmp\b|/usr\b|/mnt\b|/media\b|/opt\b|/srv\b|/boot\b|~/|\.\./|\.ssh\b|id_rsa"
     r"|passwd\b|/?etc/shadow|shadow\s+file|c:\\|\.env\b|\.aws\b|\.bashrc|\.netrc|\.git/|file://)"
 )
 _READ = (
