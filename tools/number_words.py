@@ -16,18 +16,20 @@ _SMALL = {word: value for value, word in enumerate(_ONES.split())} | {
 _SCALES = {"thousand": 10**3, "lakh": 10**5, "million": 10**6, "crore": 10**7, "billion": 10**9}
 _PARTS = {"half": "0.5", "quarter": "0.25", "fifth": "0.2", "eighth": "0.125", "tenth": "0.1"}
 _SCALE = "|".join(_SCALES)
-_FEW = r"(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})"
+FEW = r"(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})"
 _WORD = rf"(?:{'|'.join([*_SMALL, 'hundred', *_SCALES])})"
+# "half a dozen", "two dozen".
+_DOZEN = re.compile(rf"\b(?P<half>half[\s-]+)?(?P<n>{FEW})[\s-]+dozen\b")
 # "three quarters of a million", "half a million".
 _PART = re.compile(
-    rf"\b(?:(?P<n>{_FEW})[\s-]+)?(?P<part>{'|'.join(_PARTS)})s?[\s-]+(?:of\s+)?(?:an?[\s-]+)?(?P<scale>{_SCALE})\b"
+    rf"\b(?:(?P<n>{FEW})[\s-]+)?(?P<part>{'|'.join(_PARTS)})s?[\s-]+(?:of\s+)?(?:an?[\s-]+)?(?P<scale>{_SCALE})\b"
 )
 # "one and a half million", "two and three quarter million"; "a million and a half".
 _AND_PART = re.compile(
-    rf"(?<![\w.,])(?P<n>{_FEW})[\s-]+(?:and[\s-]+)?(?P<m>an?|one|three)[\s-]+(?P<part>half|quarter)s?[\s-]+(?P<scale>{_SCALE})s?\b"
+    rf"(?<![\w.,])(?P<n>{FEW})[\s-]+(?:and[\s-]+)?(?P<m>an?|one|three)[\s-]+(?P<part>half|quarter)s?[\s-]+(?P<scale>{_SCALE})s?\b"
 )
 _AND_BEHIND = re.compile(
-    rf"(?<![\w.,])(?P<n>{_FEW})[\s-]+(?P<scale>{_SCALE})s?\s+and\s+(?P<m>an?|one)\s+(?P<part>half|quarter)\b"
+    rf"(?<![\w.,])(?P<n>{FEW})[\s-]+(?P<scale>{_SCALE})s?\s+and\s+(?P<m>an?|one)\s+(?P<part>half|quarter)\b"
 )
 # "one point five million".
 _POINT = re.compile(
@@ -48,12 +50,13 @@ _FRACTION_OF = re.compile(rf"(?<![\w.,])(\d*\.\d+)\s+of\s+an?\s+(?={_SCALE})")
 
 def digits_for_words(text: str) -> str:
     """Numbers in words as digits: those with a scale ("half a million") and those before something countable."""
+    text = _DOZEN.sub(lambda hit: str((6 if hit["half"] else 12) * few(hit["n"])), text)
     text = _FRACTION.sub(lambda hit: f"{Decimal(hit[1]) / Decimal(hit[2])}", text)
     text = _FRACTION_OF.sub(r"\1 ", text)
     text = _POINT.sub(_with_point, text)
     text = _AND_PART.sub(_with_part, text)
     text = _AND_BEHIND.sub(_with_part, text)
-    text = _PART.sub(lambda hit: f"{_few(hit['n']) * Decimal(_PARTS[hit['part']])} {hit['scale']}", text)
+    text = _PART.sub(lambda hit: f"{few(hit['n']) * Decimal(_PARTS[hit['part']])} {hit['scale']}", text)
 
     def written(hit: re.Match[str]) -> str:
         words = [word for word in re.split(r"[\s-]+", hit.group()) if word not in ("a", "an", "and")]
@@ -65,20 +68,18 @@ def digits_for_words(text: str) -> str:
     return _SPELLED.sub(written, text)
 
 
-def _few(word: str | None) -> int:
-    """A number before a part: "three quarters", and one where none is said."""
+def few(word: str | None) -> int:
+    """A number up to ten, in digits or as a word, before a part or a multiple; one where none is said."""
     return int(word) if word and word.isdigit() else _SMALL.get(word or "one", 1)
 
 
 def _with_part(hit: re.Match[str]) -> str:
-    value = _few(hit["n"]) + _few(hit["m"]) * Decimal(_PARTS[hit["part"]])
+    value = few(hit["n"]) + few(hit["m"]) * Decimal(_PARTS[hit["part"]])
     return f"{value} {hit['scale']}"
 
 
 def _with_point(hit: re.Match[str]) -> str:
-    after = "".join(
-        str(_few(word)) if word != "zero" else "0" for word in re.split(r"[\s-]+", hit["after"].strip(" -"))
-    )
+    after = "".join(str(few(word)) if word != "zero" else "0" for word in re.split(r"[\s-]+", hit["after"].strip(" -")))
     return f"{hit['n'] if hit['n'].isdigit() else _SMALL[hit['n']]}.{after}"
 
 

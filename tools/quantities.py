@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from .number_words import digits_for_words
+from .number_words import FEW, digits_for_words, few
 
 NUMBER = (
     r"(?<![\w^])(?<!\d[.,])(?:(?<![)›])-)?"
@@ -35,15 +35,13 @@ _POWERS = {
 
 # "15,000 (fifteen thousand)" and "200k (200,000)".
 _TWICE = re.compile(rf"({NUMBER})\s*({UNIT})?\s*\(\s*({NUMBER})\s*({UNIT})?\s*\)")
-_DOZEN = re.compile(r"\b(half a|a|one|two|three) dozen\b")
 # "half of 200k", "two thirds of 90k", "twice 30k", "3 times 20k".
 _TIMES = re.compile(
-    r"\b(?:(?P<half>half)\s+of|(?P<n>an?|one|two|three|four|[1-9])\s+(?P<part>third|quarter|fifth|tenth)s?\s+of"
-    r"|(?P<word>twice|double|thrice|triple)|(?P<k>\d{1,3}(?:\.\d+)?|two|three|four|five|ten)\s+times)\s+(?:the\s+)?"
+    rf"\b(?:(?:(?P<n>{FEW})\s+)?(?P<part>half|third|quarter|fifth|tenth)s?\s+of"
+    rf"|(?P<word>twice|double|thrice|triple)|(?P<k>{FEW})\s+times)\s+(?:the\s+)?"
     rf"(?P<num>{NUMBER})(?:[\s-]*(?P<unit>{UNIT}))?"
 )
-_COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
-_SHARES = {"third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
+_SHARES = {"half": 2, "third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
 _FOLDS = {"twice": 2, "double": 2, "thrice": 3, "triple": 3}
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
@@ -62,7 +60,6 @@ def plain_numbers(text: str) -> str:
     text = text.replace("—", ", ").translate(dict.fromkeys(map(ord, "−–‒‐‑﹣－"), "-"))
     text = re.sub(rf"([\"'])({NUMBER}(?:\s*{UNIT})?)\1", r"\2", text)
     text = re.sub(r"\b(max|min|maximum|minimum)_(?=[a-z])", r"\1 ", text)
-    text = _DOZEN.sub(lambda hit: str({"half a": 6, "a": 12, "one": 12, "two": 24, "three": 36}[hit[1]]), text)
     text = digits_for_words(text)
     text = _TIMES.sub(_worked_out, _TWICE.sub(_once, text))
     return re.sub(r"\b(?:minus|negative)\s+(?=[\d.])", "-", text)
@@ -83,12 +80,10 @@ def _worked_out(hit: re.Match[str]) -> str:
         value = value_of(hit["num"], hit["unit"])
     except UnclearNumber:
         return hit.group()
-    if hit["half"]:
-        value /= 2
-    elif hit["part"]:
-        value *= Decimal(_COUNTS.get(hit["n"]) or int(hit["n"])) / _SHARES[hit["part"]]
+    if hit["part"]:
+        value *= Decimal(few(hit["n"])) / _SHARES[hit["part"]]
     else:
-        value *= _FOLDS[hit["word"]] if hit["word"] else _COUNTS.get(hit["k"]) or Decimal(hit["k"])
+        value *= _FOLDS[hit["word"]] if hit["word"] else few(hit["k"])
     # The digits of a third do not end: 1/3 of 90k must not come to 29,999.
     return str(int(value + Decimal("1e-9")))
 
